@@ -43,9 +43,11 @@ pub fn where_present(expr: Expr) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::new_from_impl(present)), args.clone()))
 }
 
-/// What stands in the JSON where a key does. A key of ASCII letters and digits can be written otherwise by `\u` alone; other keys are left alone.
+/// What stands in the JSON where a key does. A key of ASCII can be written otherwise by `\u` alone, unless it has a quote, a slash or a
+/// backslash; other keys are left alone.
 fn quoted(key: &str) -> Option<Finder<'static>> {
-    let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'/' | b'\\');
+    let plain = !key.is_empty() && key.bytes().all(is_plain);
     plain.then(|| Finder::new(&format!("\"{key}\"")).into_owned())
 }
 
@@ -199,7 +201,8 @@ mod tests {
         let key = |key: &str| vec![ScalarValue::from(key)];
         for call in [
             call("json_contains", &key("k")),
-            call("json_get_str", &key("a-b")),
+            call("json_get_str", &key("a/b")),
+            call("json_get_str", &key("é")),
             call("json_get_str", &[ScalarValue::Int64(Some(0))]),
         ] {
             assert_eq!(where_present(call.clone()), call);

@@ -14,6 +14,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::sql::parser::Statement;
 
 use super::asleep::Asleep;
+use super::needles::needed;
 use super::place;
 use super::planner::{Planned, Planner, only_statement};
 use super::program::{Leaves, Program, type_of};
@@ -52,13 +53,17 @@ pub struct Condition {
     pub by_code: bool,
     /// Where it reads one text column only: verdicts on the values seen.
     pub verdicts: Option<Verdicts>,
-    /// Conditions are tried in this order: those without text before those on text before those that call functions, and last those
-    /// that call them for each row, since they read JSON.
+    /// Conditions are tried in this order: those without text before those on text before those that call functions, then those that
+    /// look for letters in JSON, and last those that call functions for each row, since they read it.
     pub cost: u8,
 }
 
-/// Cost of a condition that calls functions.
+/// Cost of a condition that calls functions,
 pub const CALLS: u8 = 2;
+/// of one that looks for letters in JSON,
+const LETTERS: u8 = 3;
+/// and of one that reads it.
+const READS: u8 = 4;
 
 pub struct CompiledRule {
     pub rule: Arc<Rule>,
@@ -330,11 +335,16 @@ impl TableRules {
     }
 
     fn require(&mut self, conjunct: Expr, gate: &mut Vec<usize>, rest: &mut Vec<usize>) -> Result<()> {
-        let implied = implied(&conjunct, &self.leaves);
+        let (implied, needed) = (implied(&conjunct, &self.leaves), needed(&conjunct, self.table));
         let id = self.condition(conjunct)?;
         if self.conditions[id].by_code {
             gate.push(id);
             return Ok(());
+        }
+        if let Some(needed) = needed {
+            let needed = self.condition(needed)?;
+            self.conditions[needed].cost = LETTERS;
+            rest.push(needed);
         }
         rest.push(id);
         for weaker in implied {
@@ -358,7 +368,11 @@ impl TableRules {
         let one_text =
             matches!(program.reads.as_slice(), [leaf] if matches!(kind(leaf), DataType::Utf8View) && repeats(leaf));
         let verdicts = one_text.then(Verdicts::default);
-        let cost = if calls { CALLS + u8::from(!program.coded) } else { u8::from(text) };
+        let cost = match (calls, program.coded) {
+            (true, false) => READS,
+            (true, true) => CALLS,
+            (false, _) => u8::from(text),
+        };
         self.conditions.push(Condition { program, by_code, verdicts, cost });
         self.known.insert(expr, self.conditions.len() - 1);
         Ok(self.conditions.len() - 1)

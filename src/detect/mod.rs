@@ -24,6 +24,7 @@ mod absent;
 mod item;
 mod program;
 mod place;
+mod needles;
 mod instead;
 pub mod mistakes;
 pub mod lookup;

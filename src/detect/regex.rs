@@ -1,5 +1,6 @@
 //! A regular expression that a query spells out → the same match with the expression compiled once, when it is first asked.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
@@ -65,6 +66,12 @@ fn compiled(text: &Expr, pattern: &Expr, flags: &str, negated: bool) -> Option<E
     let function = Matches { pattern, negated, signature: Signature::any(1, Volatility::Immutable) };
     let function = Arc::new(ScalarUDF::new_from_impl(function));
     Some(Expr::ScalarFunction(ScalarFunction::new_udf(function, vec![text.clone()])))
+}
+
+/// What a function that [`compile_once`] made matches; `None` of other functions, and of one that is true where nothing matches.
+pub fn pattern_of(function: &ScalarUDF) -> Option<&str> {
+    let matches = (function.inner().as_ref() as &dyn Any).downcast_ref::<Matches>()?;
+    (!matches.negated).then_some(&matches.pattern.text)
 }
 
 /// An expression that can be compiled, and is once a row is asked: of most rules none ever is, and compiled ones take a
@@ -195,8 +202,6 @@ const REPEAT_ROWS_MIN: usize = 8;
 
 #[cfg(test)]
 mod tests {
-    use std::any::Any;
-
     use arrow::array::{DictionaryArray, StringArray};
     use arrow::datatypes::{Field, Int32Type};
     use datafusion::common::config::ConfigOptions;

@@ -87,44 +87,19 @@ impl Seen {
     /// An id counts within one account: CloudTrail gives the copies of one action that several accounts receive
     /// different ids, but nothing promises that.
     pub fn take_new(&mut self, batch: Batch) -> (Batch, u64) {
-        /// Rows ahead of which the id is fetched: each lies elsewhere in what was read.
-        const AHEAD: usize = 16;
-        let column = |name: &str| batch.rows.column_by_name(name).expect("a column of the table");
-        let [id, others @ ..] = batch.table.same else { return (batch, 0) };
-        let ids = column(id).as_string_view();
-        let account = batch.rows.column(0).as_dictionary::<arrow::datatypes::Int32Type>();
-        let seeds: Vec<u64> = account.values().as_string::<i32>().iter().map(|name| fingerprint(0, name)).collect();
-        let options = FormatOptions::default();
-        let shown = |name: &&str| ArrayFormatter::try_new(column(name), &options).expect("a plain column can be shown");
-        let others_shown: Vec<_> = others.iter().map(shown).collect();
-        let beside = if others.is_empty() { &["eventname", batch.table.time][..] } else { &[] };
-        let beside: Vec<_> =
-            beside.iter().filter(|name| batch.rows.column_by_name(name).is_some()).map(shown).collect();
-        let time = others.iter().find(|name| **name == batch.table.time).map(|name| column(name));
-        // first all of them: the processor gets many ids at a time, and then many places of the tables
-        let fingerprints = (0..ids.len()).map(|row| {
-            if row + AHEAD < ids.len() && ids.is_valid(row + AHEAD) {
-                fetch_text(ids, row + AHEAD);
-            }
-            let is_named = ids.is_valid(row) && ids.value(row).len() >= Seen::ID_BYTES_MIN;
-            let is_one = is_named && time.is_none_or(|time| time.is_valid(row));
-            is_one.then(|| {
-                let seed = account.key(row).map_or(0, |code| seeds[code]);
-                let other = |seed, shown: &ArrayFormatter<'_>| fingerprint(seed, Some(&shown.value(row).to_string()));
-                let beside = if is_uuid(ids.value(row)) { &[][..] } else { &beside[..] };
-                let seed = others_shown.iter().chain(beside).fold(seed, other);
-                fingerprint(seed, Some(ids.value(row)))
-            })
-        });
-        let fingerprints: Vec<Option<u64>> = fingerprints.collect();
+        let fingerprints = fingerprints(&batch);
+        self.take_new_of(batch, &fingerprints)
+    }
+
+    /// The same, of a batch whose [`fingerprints`] were made before.
+    pub fn take_new_of(&mut self, batch: Batch, fingerprints: &[Option<u64>]) -> (Batch, u64) {
         let is_doubled =
             |(row, print): (usize, &Option<u64>)| print.is_some_and(|print| !self.is_new(print)).then_some(row);
         let doubled: Vec<usize> = fingerprints.iter().enumerate().filter_map(is_doubled).collect();
-        drop((others_shown, beside));
         if doubled.is_empty() {
             return (batch, 0);
         }
-        let mut keep = vec![true; ids.len()];
+        let mut keep = vec![true; batch.rows.num_rows()];
         doubled.iter().for_each(|&row| keep[row] = false);
         let rows =
             filter_record_batch(&batch.rows, &BooleanArray::from(keep)).expect("the mask has one value for each row");
@@ -146,6 +121,38 @@ impl Seen {
         }
         true
     }
+}
+
+/// What each row of a batch is known by, as [`Seen::take_new`] says; none of rows that all stay. Of a table without ids it is empty.
+pub fn fingerprints(batch: &Batch) -> Vec<Option<u64>> {
+    /// Rows ahead of which the id is fetched: each lies elsewhere in what was read.
+    const AHEAD: usize = 16;
+    let column = |name: &str| batch.rows.column_by_name(name).expect("a column of the table");
+    let [id, others @ ..] = batch.table.same else { return Vec::new() };
+    let ids = column(id).as_string_view();
+    let account = batch.rows.column(0).as_dictionary::<arrow::datatypes::Int32Type>();
+    let seeds: Vec<u64> = account.values().as_string::<i32>().iter().map(|name| fingerprint(0, name)).collect();
+    let options = FormatOptions::default();
+    let shown = |name: &&str| ArrayFormatter::try_new(column(name), &options).expect("a plain column can be shown");
+    let others_shown: Vec<_> = others.iter().map(shown).collect();
+    let beside = if others.is_empty() { &["eventname", batch.table.time][..] } else { &[] };
+    let beside: Vec<_> = beside.iter().filter(|name| batch.rows.column_by_name(name).is_some()).map(shown).collect();
+    let time = others.iter().find(|name| **name == batch.table.time).map(|name| column(name));
+    let of_row = |row: usize| {
+        if row + AHEAD < ids.len() && ids.is_valid(row + AHEAD) {
+            fetch_text(ids, row + AHEAD);
+        }
+        let is_named = ids.is_valid(row) && ids.value(row).len() >= Seen::ID_BYTES_MIN;
+        let is_one = is_named && time.is_none_or(|time| time.is_valid(row));
+        is_one.then(|| {
+            let seed = account.key(row).map_or(0, |code| seeds[code]);
+            let other = |seed, shown: &ArrayFormatter<'_>| fingerprint(seed, Some(&shown.value(row).to_string()));
+            let beside = if is_uuid(ids.value(row)) { &[][..] } else { &beside[..] };
+            let seed = others_shown.iter().chain(beside).fold(seed, other);
+            fingerprint(seed, Some(ids.value(row)))
+        })
+    };
+    (0..ids.len()).map(of_row).collect()
 }
 
 fn is_uuid(text: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::duplicates::fingerprints;
 use super::round::Round;
 use super::summary::Unreadable;
 use super::{GROUP_BYTES, Worker, tell};
@@ -73,8 +74,8 @@ impl Worker {
         (records, rejects)
     }
 
-    /// Records to rows, on all cores.
-    fn parse(&mut self, records: Vec<Records>, rejects: &mut Vec<Reject>) -> Vec<Batch> {
+    /// Records to rows, on all cores, and what each row is known by.
+    fn parse(&mut self, records: Vec<Records>, rejects: &mut Vec<Reject>) -> Vec<(Batch, Vec<Option<u64>>)> {
         let mut groups: Vec<Vec<Records>> = Vec::new();
         let mut room = 0;
         for records in records {
@@ -93,7 +94,12 @@ impl Worker {
             .with_max_len(1)
             .map(|group| {
                 let (mut rejects, mut counts) = (Vec::new(), Counts::default());
-                (logs::batches(group, options, &mut rejects, &mut counts), rejects, counts)
+                let found = logs::batches(group, options, &mut rejects, &mut counts);
+                let found = found.into_iter().map(|batch| {
+                    let prints = fingerprints(&batch);
+                    (batch, prints)
+                });
+                (found.collect::<Vec<_>>(), rejects, counts)
             })
             .collect();
         let mut batches = Vec::new();
@@ -133,11 +139,11 @@ impl Worker {
         }
     }
 
-    fn drop_duplicates(&mut self, batches: Vec<Batch>) -> Vec<Batch> {
+    fn drop_duplicates(&mut self, batches: Vec<(Batch, Vec<Option<u64>>)>) -> Vec<Batch> {
         let mut kept = Vec::with_capacity(batches.len());
-        for batch in batches {
+        for (batch, prints) in batches {
             let name = batch.table.name;
-            let (batch, doubled) = self.seen.take_new(batch);
+            let (batch, doubled) = self.seen.take_new_of(batch, &prints);
             if doubled > 0 {
                 let table = self.summary.table(name);
                 table.rows -= doubled;

@@ -64,44 +64,17 @@ impl Assumed {
     const STEPS_MAX: usize = 5;
 
     /// Notes by whom and when sessions were begun, and that they act. Gives the time in which that may tell of findings what was not known.
-    pub fn note(&mut self, batch: &Batch) -> Option<Span> {
-        /// Calls of which the answer is fetched ahead.
-        const AHEAD: usize = 8;
-        if batch.table.name != CLOUDTRAIL.name {
-            return None;
-        }
-        let [names, identity, answers, times] = Assumed::COLUMNS.map(|name| batch.rows.column_by_name(name));
-        let (names, identity) = (names?.as_dictionary::<Int32Type>(), identity?.as_struct());
-        let (answers, times) = (answers?.as_string_view(), times?.as_primitive::<TimestampMicrosecondType>());
-        let arns = identity.column_by_name("arn").expect("a field of the column").as_dictionary::<Int32Type>();
-        let kinds = identity.column_by_name("type").expect("a field of the column").as_dictionary::<Int32Type>();
-        let known = names.values().as_string::<i32>();
-        let begins: Vec<bool> =
-            known.iter().map(|name| name.is_some_and(|name| name.starts_with("AssumeRole"))).collect();
+    pub fn note(&mut self, calls: Calls) -> Option<Span> {
         let mut span: Option<Span> = None;
-        let is_begun = |row: &usize| {
-            names.key(*row).is_some_and(|key| begins[key]) && answers.is_valid(*row) && times.is_valid(*row)
-        };
-        let rows = if begins.contains(&true) { batch.rows.num_rows() } else { 0 };
-        let rows: Vec<usize> = (0..rows).filter(is_begun).collect();
-        for (place, &row) in rows.iter().enumerate() {
-            if let Some(&row) = rows.get(place + AHEAD) {
-                fetch_text(answers, row);
-            }
-            let Some(session) = session_in(answers.value(row)) else { continue };
-            let (name, time) = (known.value(names.key(row).expect("it has a name")), times.value(row));
-            match (name, text(arns, row), text(kinds, row)) {
-                ("AssumeRole", Some(by), _) => self.add(session, by, time),
-                // of who is of another account the trail of that one has the ARN
-                ("AssumeRole", None, Some("AWSService")) | ("AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity", ..) => {
-                    self.add_otherwise(session, time);
-                }
-                _ => continue,
+        for (session, by, time) in calls.began {
+            match by {
+                Some(by) => self.add(session, by, time),
+                None => self.add_otherwise(session, time),
             }
             let (from, to) = span.unwrap_or((time, time));
             span = Some((time.min(from), time.max(to)));
         }
-        for arn in arns.values().as_string::<i32>().iter().flatten() {
+        for arn in calls.acted {
             if let Some(begun) = self.sessions.get_mut(arn) {
                 begun.acted = true;
             }
@@ -203,6 +176,58 @@ impl Assumed {
             (None, Some(begun)) => begun.named(from, last.0, otherwise, 1),
             (None, None) => Vec::new(),
         }
+    }
+}
+
+/// What the calls of a batch tell of sessions.
+#[derive(Default)]
+pub struct Calls<'a> {
+    /// The session, who began it where that is a principal of ours, and when.
+    began: Vec<(String, Option<&'a str>, i64)>,
+    /// ARNs of those who did anything.
+    acted: Vec<&'a str>,
+}
+
+impl Calls<'_> {
+    /// Of a batch of any table.
+    pub fn by(batch: &Batch) -> Calls<'_> {
+        let calls = (batch.table.name == CLOUDTRAIL.name).then(|| Calls::by_cloudtrail(batch));
+        calls.flatten().unwrap_or_default()
+    }
+
+    fn by_cloudtrail(batch: &Batch) -> Option<Calls<'_>> {
+        /// Calls of which the answer is fetched ahead.
+        const AHEAD: usize = 8;
+        let [names, identity, answers, times] = Assumed::COLUMNS.map(|name| batch.rows.column_by_name(name));
+        let (names, identity) = (names?.as_dictionary::<Int32Type>(), identity?.as_struct());
+        let (answers, times) = (answers?.as_string_view(), times?.as_primitive::<TimestampMicrosecondType>());
+        let arns = identity.column_by_name("arn").expect("a field of the column").as_dictionary::<Int32Type>();
+        let kinds = identity.column_by_name("type").expect("a field of the column").as_dictionary::<Int32Type>();
+        let known = names.values().as_string::<i32>();
+        let begins: Vec<bool> =
+            known.iter().map(|name| name.is_some_and(|name| name.starts_with("AssumeRole"))).collect();
+        let is_begun = |row: &usize| {
+            names.key(*row).is_some_and(|key| begins[key]) && answers.is_valid(*row) && times.is_valid(*row)
+        };
+        let rows = if begins.contains(&true) { batch.rows.num_rows() } else { 0 };
+        let rows: Vec<usize> = (0..rows).filter(is_begun).collect();
+        let mut began = Vec::with_capacity(rows.len());
+        for (place, &row) in rows.iter().enumerate() {
+            if let Some(&row) = rows.get(place + AHEAD) {
+                fetch_text(answers, row);
+            }
+            let Some(session) = session_in(answers.value(row)) else { continue };
+            let (name, time) = (known.value(names.key(row).expect("it has a name")), times.value(row));
+            match (name, text(arns, row), text(kinds, row)) {
+                ("AssumeRole", Some(by), _) => began.push((session, Some(by), time)),
+                // of who is of another account the trail of that one has the ARN
+                ("AssumeRole", None, Some("AWSService")) | ("AssumeRoleWithSAML" | "AssumeRoleWithWebIdentity", ..) => {
+                    began.push((session, None, time));
+                }
+                _ => {}
+            }
+        }
+        Some(Calls { began, acted: arns.values().as_string::<i32>().iter().flatten().collect() })
     }
 }
 
@@ -331,7 +356,8 @@ mod tests {
         let answer = serde_json::json!({ "assumedRoleUser": { "arn": session("ops", "s1"), "assumedRoleId": "AROAEXAMPLE:s1" } });
         let mut assumed = Assumed::default();
         let refused = call("e2", "AssumeRole", serde_json::Value::Null);
-        assumed.note(&batch(&[call("e1", "AssumeRole", answer.clone()), refused, call("e3", "CreateUser", answer)]));
+        let rows = batch(&[call("e1", "AssumeRole", answer.clone()), refused, call("e3", "CreateUser", answer)]);
+        assumed.note(Calls::by(&rows));
         let at = Timestamp::parse("2024-08-01T11:30:23Z").unwrap().0;
         let begun = Begun { by: BTreeMap::from([(user("eve"), vec![(at, at)])]), ..Begun::default() };
         assert_eq!(assumed.sessions, BTreeMap::from([(session("ops", "s1"), begun)]));
@@ -411,7 +437,7 @@ mod tests {
                 begin("e1", "AssumeRole", "1970-01-01T02:00:00Z", alice.clone()),
                 begin("e2", name, "1970-01-01T04:00:00Z", who),
             ];
-            assert!(assumed.note(&batch(&rows)).is_some());
+            assert!(assumed.note(Calls::by(&batch(&rows))).is_some());
             let named = [3, 5, 15].map(|hour| by(&assumed, "ops", "s", hour).len() as i64);
             assert_eq!(named, found, "{name}");
             assumed.add(session("ops", "s"), &user("alice"), 6 * HOUR);
@@ -430,10 +456,8 @@ mod tests {
         assert!(!assumed.is_full());
         add(&mut assumed, 6_250);
         assert!(assumed.is_full());
-        assumed.note(&batch(&[changed(
-            event("ListUsers", "e1"),
-            serde_json::json!({ "userIdentity": { "type": "AssumedRole", "arn": session("ops", "7") } }),
-        )]));
+        let acts = serde_json::json!({ "userIdentity": { "type": "AssumedRole", "arn": session("ops", "7") } });
+        assumed.note(Calls::by(&batch(&[changed(event("ListUsers", "e1"), acts)])));
         let of_finding = session("ops", "8");
         assumed.forget(&HashSet::from([of_finding.clone()]));
         assert_eq!((assumed.sessions.len(), assumed.shed()), (5_000, 1_251));

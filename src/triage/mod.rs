@@ -12,6 +12,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::{Context, bail};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Apart;
@@ -21,7 +22,7 @@ use crate::memory::Memory;
 use crate::rule::{Confidence, Severity};
 use crate::table::Batch;
 use crate::time::Timestamp;
-use assumed::{Assumed, Span};
+use assumed::{Assumed, Calls, Span};
 use canary::{Canaries, Heard};
 use feedback::{Feedback, Verdict};
 use prioritize::{Asset, History, Watched};
@@ -126,9 +127,10 @@ impl Triage {
     /// Notes the hours that the rows are from: a rule that fired once in a month of logs is rarer than one that fired
     /// once in an hour of them. Also who assumes which role.
     pub fn watch(&mut self, batches: &[Batch]) {
-        for batch in batches {
+        let calls: Vec<Calls> = batches.par_iter().map(Calls::by).collect();
+        for (batch, calls) in batches.iter().zip(calls) {
             self.watched.note(batch);
-            let begun = self.assumed.note(batch);
+            let begun = self.assumed.note(calls);
             let both = self.begun.zip(begun).map(|(before, now)| (before.0.min(now.0), before.1.max(now.1)));
             self.begun = both.or(begun).or(self.begun);
         }
