@@ -147,7 +147,7 @@ fn of_pattern(pattern: &str) -> Option<BTreeSet<String>> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{AsArray, StringViewArray};
+    use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
     use proptest::prelude::*;
 
     use super::*;
@@ -275,7 +275,7 @@ mod tests {
                 };
                 let (condition, needed) = (truth(condition), truth(needed));
                 for row in 0..texts.len() {
-                    let is_true = |all: &arrow::array::ArrayRef| all.as_boolean().iter().nth(row).flatten() == Some(true);
+                    let is_true = |all: &ArrayRef| all.as_boolean().iter().nth(row).flatten() == Some(true);
                     prop_assert!(!is_true(&condition) || is_true(&needed), "{:?}", texts.value(row));
                 }
             }
