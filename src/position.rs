@@ -120,14 +120,19 @@ impl Checkpoint {
         self.0.range::<str, _>((Bound::Included(name), Bound::Unbounded))
     }
 
-    /// Drops what need not be known any more: a partition, or all whose names begin so when `name` ends with `/`.
+    /// Drops what need not be known any more: a partition; all whose names begin so when `name` ends with `/`; or all versions of the file
+    /// that stands before a `|` at the end.
     pub fn forget(&mut self, name: &str) {
-        if !name.ends_with('/') {
-            self.0.remove(name);
-            return;
-        }
-        let below = self.from(name).take_while(|(partition, _)| partition.starts_with(name));
-        let below: Vec<Arc<str>> = below.map(|(partition, _)| partition.clone()).collect();
+        let is_meant = match name.as_bytes().last() {
+            Some(b'/') => |_: &str| true,
+            Some(b'|') => is_version,
+            _ => {
+                self.0.remove(name);
+                return;
+            }
+        };
+        let below = self.from(name).map(|(partition, _)| partition).take_while(|partition| partition.starts_with(name));
+        let below: Vec<Arc<str>> = below.filter(|partition| is_meant(&partition[name.len()..])).cloned().collect();
         for partition in below {
             self.0.remove(&partition);
         }
@@ -139,9 +144,28 @@ impl Checkpoint {
     }
 }
 
+/// Whether this stands behind the name of a file: size and time of change, and of a text of lines also what was read of it. A name may have
+/// the sign between them too.
+fn is_version(rest: &str) -> bool {
+    let mut parts = rest.split('|');
+    let mut is_number =
+        || parts.next().is_some_and(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    is_number() && is_number() && parts.next().is_none_or(|mark| mark.contains(':')) && parts.next().is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_versions_of_a_file_are_forgotten_and_those_of_no_other() {
+        let gone = ["file:/l/a|12|34", "file:/l/a|13|35|9:-:00ff:1:2"];
+        let kept = ["file:/l/a|b|12|34", "file:/l/a|1|12|34", "file:/l/a|1|12|34|9:-:00ff:1:2", "file:/l/ab|12|34"];
+        let all = gone.iter().chain(&kept).map(|name| ((*name).into(), Offset::End));
+        let mut checkpoint = Checkpoint(all.collect());
+        checkpoint.forget("file:/l/a|");
+        assert!(checkpoint.0.keys().map(|name| &**name).eq(std::collections::BTreeSet::from(kept)));
+    }
 
     #[test]
     fn long_numbers_compare_as_numbers() {

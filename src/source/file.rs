@@ -8,7 +8,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
@@ -16,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 use super::half_written::{self, is_half_written, is_of_lines};
 use super::pipe::Pipe;
 use super::tail::{Size, Tail, Tails, Version};
-use super::{Event, Feed, Gone, PANICKED, Piece, layout};
+use super::{Event, Feed, Gone, PANICKED, Piece, layout, tail};
 use crate::decode::{self, Counts, Input, Reader};
 use crate::mark;
 use crate::position::{Offset, Position};
 use crate::table::{Origin, Reject};
+use crate::wait;
 
 /// Files up to this size are read whole, so that gzip can be inflated in one shot; larger ones are streamed.
 const WHOLE_BYTES_MAX: u64 = 4 << 20;
@@ -28,6 +29,10 @@ const WHOLE_BYTES_MAX: u64 = 4 << 20;
 const POLL: Duration = Duration::from_secs(1);
 /// Looks for which `--follow` leaves a file alone that ends within a record and does not change.
 const HALF_WRITTEN_LOOKS: u32 = 60;
+/// After this time a file that was read and is not there any more is forgotten: a copy that comes back later is read again.
+const GONE: Duration = Duration::from_secs(24 * 3600);
+/// How often it is looked which these are.
+const GONE_LOOK: Duration = Duration::from_secs(60);
 
 /// One file to read.
 #[derive(Clone, Debug)]
@@ -96,7 +101,7 @@ pub fn read(config: Config, feed: Feed) {
             }
         });
     }
-    thread::spawn(move || list(&config, &files.queue, &feed));
+    thread::spawn(move || list(&config, &files, &feed));
 }
 
 /// What the readers share.
@@ -200,20 +205,27 @@ impl Queue {
 }
 
 /// Finds the files once, or again and again when following.
-fn list(config: &Config, queue: &Queue, feed: &Feed) {
-    let mut looks = Looks { follow: config.follow, ..Looks::default() };
+fn list(config: &Config, files: &Files, feed: &Feed) {
+    let queue = &files.queue;
+    let mut looks = Looks { follow: config.follow, read_before: tail::paths(&feed.resume), ..Looks::default() };
+    let mut asked = wait::now();
     let mut complained = BTreeSet::new();
     let mut awaited = BTreeSet::new();
     loop {
         let mut found = Vec::new();
         let mut queued = BTreeSet::new();
         looks.missed(queue.missed());
+        let asks_what_is_gone = config.follow && wait::now() - asked >= GONE_LOOK;
+        let mut numbers = BTreeSet::new();
         for spec in &config.from {
             let mut any = false;
             expand(spec, &config.exclude, &mut |result| {
                 any = true;
                 match result {
                     Ok(file) => {
+                        if asks_what_is_gone {
+                            numbers.insert(file.version.number.clone());
+                        }
                         let is_busy = queue.is_busy(&file) || queued.contains(&file.version.number);
                         if let Some(extent) = looks.wants(&file, config.follow && is_busy) {
                             queued.insert(file.version.number.clone());
@@ -237,6 +249,15 @@ fn list(config: &Config, queue: &Queue, feed: &Feed) {
             }
         }
         looks.end();
+        if asks_what_is_gone {
+            asked = wait::now();
+            let gone = looks.gone(asked, |name| files.tails().is_elsewhere(name, &numbers));
+            gone.iter().for_each(|name| files.tails().forget(name));
+            let forget: Vec<Arc<str>> = gone.iter().map(|name| tail::versions_of(name)).collect();
+            if !forget.is_empty() {
+                let _ = feed.blocking_send(Event::Piece(Piece { forget, ..Piece::default() }));
+            }
+        }
         // by their names one account's year would come before the next one's, whose rows would be late by then
         found.sort_by_cached_key(|file| layout::delivered(&file.name));
         queue.put(found);
@@ -265,6 +286,10 @@ struct Looks {
     taken: BTreeMap<String, (Size, Extent)>,
     /// For how many looks a file has ended within a record.
     begun: BTreeMap<String, (Size, u32)>,
+    /// Names of those that earlier runs read.
+    read_before: BTreeSet<String>,
+    /// Since when files that were read are not there any more.
+    absent: BTreeMap<String, Instant>,
 }
 
 impl Looks {
@@ -313,6 +338,32 @@ impl Looks {
     fn end(&mut self) {
         self.before = std::mem::take(&mut self.now);
         self.begun.retain(|name, _| self.before.contains_key(name));
+    }
+
+    /// Names of the files that were read and have not been there for [`GONE`], and are forgotten with that: a run that goes on for ever would
+    /// remember each file that ever was. Where nothing is found in the folder that they were in, or, where that is gone, in the one above, it may
+    /// be one that is not mounted now, and they stay known; so do those that are there under another name.
+    fn gone(&mut self, now: Instant, is_elsewhere: impl Fn(&str) -> bool) -> Vec<String> {
+        let there = &self.before;
+        self.absent.retain(|name, _| !there.contains_key(name));
+        for name in self.taken.keys().chain(&self.read_before).filter(|name| !there.contains_key(*name)) {
+            self.absent.entry(name.clone()).or_insert(now);
+        }
+        let has_neighbors = |name: &str| {
+            let folder = Path::new(name).ancestors().skip(1).find(|folder| folder.is_dir());
+            let below = folder.map(|folder| folder.join("").display().to_string());
+            below.is_some_and(|below| {
+                there.range(below.clone()..).next().is_some_and(|(name, _)| name.starts_with(&below))
+            })
+        };
+        let absent = self.absent.iter().filter(|(_, since)| now - **since >= GONE).map(|(name, _)| name);
+        let gone: Vec<String> = absent.filter(|name| has_neighbors(name) && !is_elsewhere(name)).cloned().collect();
+        for name in &gone {
+            self.absent.remove(name);
+            self.taken.remove(name);
+            self.read_before.remove(name);
+        }
+        gone
     }
 }
 

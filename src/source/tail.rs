@@ -127,6 +127,23 @@ impl Tail {
     }
 }
 
+/// Names of the files that a checkpoint knows something of.
+pub fn paths(checkpoint: &Checkpoint) -> BTreeSet<String> {
+    let path = |partition: &str| {
+        let rest = partition.strip_prefix(SCHEME)?;
+        // of a text of lines there is a mark too
+        let parts = if rest.rsplit('|').next().is_some_and(|part| part.contains(':')) { 3 } else { 2 };
+        rest.rsplitn(parts + 1, '|').last().map(str::to_owned)
+    };
+    let files = checkpoint.from(SCHEME).map(|(name, _)| name).take_while(|name| name.starts_with(SCHEME));
+    files.filter_map(|name| path(name)).collect()
+}
+
+/// Stands for all versions of a file, as [`Checkpoint::forget`] takes it.
+pub fn versions_of(path: &str) -> Arc<str> {
+    format!("{SCHEME}{path}|").into()
+}
+
 /// By what a file is known up to some length; the checkpoint has one for each text file, which 64 bits of a hash tell from others.
 fn mark(file: &File, bytes: u64) -> io::Result<Mark> {
     let mut mark = Mark::of(file, bytes)?;
@@ -212,6 +229,22 @@ impl Tails {
         }
         self.put(tail.clone());
         Ok((position, tail, forget))
+    }
+
+    /// Whether what was read under a name is among the files with these numbers, under another name.
+    pub fn is_elsewhere(&self, path: &str, numbers: &BTreeSet<String>) -> bool {
+        self.numbers.get(path).is_some_and(|own| own.iter().any(|number| numbers.contains(number)))
+    }
+
+    /// Forgets what was read under a name.
+    pub fn forget(&mut self, path: &str) {
+        for number in self.numbers.remove(path).unwrap_or_default() {
+            if self.by_number.get(&number).is_some_and(|tail| tail.version.path == path) {
+                self.by_number.remove(&number);
+                self.ended.remove(&number);
+            }
+        }
+        self.others.remove(path);
     }
 
     /// Whether a file was read to its end for the first time.

@@ -47,6 +47,56 @@ fn a_folder_gives_its_files_but_neither_hidden_ones_nor_an_archive() {
     assert_eq!(names(&format!("{all}/nothing"), &[]).1, [NOTHING_THERE]);
 }
 
+#[test]
+fn a_file_that_is_gone_for_a_day_is_forgotten_unless_its_folder_may_be_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = |name: &str| dir.path().join(name).canonicalize().unwrap().display().to_string();
+    for file in ["a/1", "a/2", "b/1", "c/1", "d/1"] {
+        fs::create_dir_all(dir.path().join(file).parent().unwrap()).unwrap();
+        fs::write(dir.path().join(file), "x").unwrap();
+    }
+    let files = ["a/1", "a/2", "b/1", "c/1", "d/1"].map(|file| describe(Path::new(&name(file))).unwrap());
+    let [one, two, alone, with_its_folder, of_earlier] = files.each_ref().map(|file| file.version.path.clone());
+    let mut looks = Looks { follow: true, read_before: BTreeSet::from([of_earlier.clone()]), ..Looks::default() };
+    let mut look = |there: &[&File], now: Instant, elsewhere: &str| {
+        there.iter().for_each(|file| _ = looks.wants(file, false));
+        looks.end();
+        looks.gone(now, |name| name == elsewhere)
+    };
+    let [a1, a2, b, c, d] = &files;
+    let start = Instant::now();
+    look(&[a1, a2, b, c, d], start, "");
+    assert_eq!(look(&[a1, a2, b, c, d], start, ""), [""; 0]);
+    for file in ["a/2", "b/1", "d/1"] {
+        fs::remove_file(dir.path().join(file)).unwrap();
+    }
+    fs::remove_dir_all(dir.path().join("c")).unwrap();
+    assert_eq!(look(&[a1], start, ""), [""; 0]);
+    assert_eq!(look(&[a1], start + GONE - POLL, ""), [""; 0], "not so long");
+    assert_eq!(look(&[], start + GONE, ""), [""; 0], "nothing at all is there");
+    assert_eq!(look(&[a1], start + GONE, &two), [with_its_folder], "of b and d, which are empty, nothing is known");
+    fs::write(dir.path().join("d/2"), "x").unwrap();
+    let other = describe(Path::new(&name("d/2"))).unwrap();
+    assert_eq!(look(&[a1, &other], start + GONE, ""), [two, of_earlier]);
+    fs::remove_dir(dir.path().join("b")).unwrap();
+    assert_eq!(look(&[a1, &other], start + GONE, ""), [alone]);
+    assert_eq!(look(&[a1, &other], start + 2 * GONE, ""), [""; 0]);
+    assert!(looks.taken.contains_key(&one) && looks.absent.is_empty() && looks.read_before.is_empty());
+}
+
+#[test]
+fn what_was_read_under_a_name_can_be_forgotten() {
+    let names = ["file:/l/a|12|34", "file:/l/a|b|13|35|9:-:00ff:1:2", "kinesis:x"];
+    let checkpoint = Checkpoint(names.into_iter().map(|name| (name.into(), Offset::End)).collect());
+    assert_eq!(tail::paths(&checkpoint), BTreeSet::from(["/l/a".to_owned(), "/l/a|b".to_owned()]));
+    let mut tails = Tails::of(&checkpoint);
+    let numbers = |number: &str| BTreeSet::from([number.to_owned()]);
+    assert!(tails.is_elsewhere("/l/a|b", &numbers("1:2")) && !tails.is_elsewhere("/l/a|b", &numbers("1:3")));
+    assert!(!tails.is_elsewhere("/l/a", &numbers("1:2")), "it is no text of lines");
+    tails.forget("/l/a|b");
+    assert!(!tails.is_elsewhere("/l/a|b", &numbers("1:2")));
+}
+
 #[tokio::test]
 async fn what_was_delivered_first_is_read_first_whoever_it_is_of() {
     let dir = tempfile::tempdir().unwrap();
@@ -64,9 +114,9 @@ async fn what_was_delivered_first_is_read_first_whoever_it_is_of() {
     let stop = tokio_util::sync::CancellationToken::new();
     let (feed, _events) = crate::source::queue(decode::Options::default(), Arc::default(), none, stop);
     let from = vec![dir.path().to_string_lossy().into_owned()];
-    let queue = Queue::default();
-    list(&Config { from, exclude: Vec::new(), follow: false, readers: 1 }, &queue, &feed);
-    let ends = std::iter::from_fn(|| queue.take()).map(|file| file.name[file.name.len() - 1..].to_owned());
+    let files = Files::default();
+    list(&Config { from, exclude: Vec::new(), follow: false, readers: 1 }, &files, &feed);
+    let ends = std::iter::from_fn(|| files.queue.take()).map(|file| file.name[file.name.len() - 1..].to_owned());
     assert_eq!(ends.collect::<String>(), "zcab");
 }
 
