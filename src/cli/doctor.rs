@@ -15,6 +15,7 @@ use self::check::{Check, Status};
 use super::configured::send_to;
 use super::output::{self, Failure, OrFail};
 use crate::config::Config;
+use crate::pipeline::summary::plural;
 
 #[derive(Args)]
 pub struct Doctor {
@@ -85,7 +86,7 @@ fn show(checks: &[Check], format: Format, out: &mut dyn Write) -> anyhow::Result
             for check in checks {
                 writeln!(out, "{:<8} {}: {}", check.status.word(), check.name, check.says)?;
             }
-            writeln!(out, "\n{ok} ok, {warnings} warnings, {failed} failed, {untried} untried")?;
+            writeln!(out, "\n{ok} ok, {warnings} warning{}, {failed} failed, {untried} untried", plural(warnings))?;
         }
         Format::Json => {
             let one = |check: &Check| json!({ "check": check.name, "status": check.status.word(), "says": check.says });

@@ -174,7 +174,7 @@ fn tell(before: &Triage, home: &Home, config: &Config, judged: &[&Finding]) -> R
             writeln!(out, "{id}  {}: priority {} is now {}", finding.rule, finding.priority, now(finding))?;
         }
         let others = before.findings().iter().filter(|finding| finding.priority != now(finding)).count();
-        writeln!(out, "{others} open findings of {} rank otherwise now", after.len())?;
+        writeln!(out, "open findings that rank otherwise now: {others} of {}", after.len())?;
         Ok(out.flush()?)
     };
     output::unless_closed(write()).or_output()

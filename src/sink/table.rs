@@ -176,7 +176,7 @@ pub fn explain(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     finding.resources.iter().try_for_each(|resource| writeln!(out, "  {}", plain(&resource.0)))?;
     writeln!(out, "\nevidence of the earliest match:")?;
     finding.evidence.iter().try_for_each(|(name, value)| writeln!(out, "  {name:<24} {}", plain(value)))?;
-    writeln!(out, "\nevents ({} matches in all):", finding.count)?;
+    writeln!(out, "\nevents (matches in all: {}):", finding.count)?;
     finding.event_ids.iter().try_for_each(|(time, id)| writeln!(out, "  {time}  {}", plain(id)))?;
     writeln!(out, "\ntags: {}\nnext: {}", finding.tags.join(" "), finding.remedy)
 }

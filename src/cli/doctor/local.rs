@@ -131,7 +131,10 @@ fn limit(config: &Config) -> Check {
     match memory(config) {
         Err(error) => Check::failed("memory", format!("limits.memory: {error:#}")),
         Ok(memory) => match memory.limit() {
-            None => Check::ok("memory", "no limit: everything has its usual size"),
+            None => Check::ok(
+                "memory",
+                "no limit: everything has its usual size, and what rules remember goes by the machine's memory",
+            ),
             Some(limit) if limit < Memory::FLOOR => Check::new(
                 "memory",
                 Status::Warning,
