@@ -49,11 +49,12 @@ fn a_folder_gives_its_files_but_neither_hidden_ones_nor_an_archive() {
 
 #[test]
 fn a_file_that_is_gone_for_a_day_is_forgotten_unless_its_folder_may_be_missing() {
+    const LINE: &str = "24/08/01 12:00:00 INFO A: a\n";
     let dir = tempfile::tempdir().unwrap();
     let name = |name: &str| dir.path().join(name).canonicalize().unwrap().display().to_string();
     for file in ["a/1", "a/2", "b/1", "c/1", "d/1"] {
         fs::create_dir_all(dir.path().join(file).parent().unwrap()).unwrap();
-        fs::write(dir.path().join(file), "x").unwrap();
+        fs::write(dir.path().join(file), LINE).unwrap();
     }
     let files = ["a/1", "a/2", "b/1", "c/1", "d/1"].map(|file| describe(Path::new(&name(file))).unwrap());
     let [one, two, alone, with_its_folder, of_earlier] = files.each_ref().map(|file| file.version.path.clone());
@@ -75,7 +76,7 @@ fn a_file_that_is_gone_for_a_day_is_forgotten_unless_its_folder_may_be_missing()
     assert_eq!(look(&[a1], start + GONE - POLL, ""), [""; 0], "not so long");
     assert_eq!(look(&[], start + GONE, ""), [""; 0], "nothing at all is there");
     assert_eq!(look(&[a1], start + GONE, &two), [with_its_folder], "of b and d, which are empty, nothing is known");
-    fs::write(dir.path().join("d/2"), "x").unwrap();
+    fs::write(dir.path().join("d/2"), LINE).unwrap();
     let other = describe(Path::new(&name("d/2"))).unwrap();
     assert_eq!(look(&[a1, &other], start + GONE, ""), [two, of_earlier]);
     fs::remove_dir(dir.path().join("b")).unwrap();
