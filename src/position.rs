@@ -160,7 +160,13 @@ mod tests {
     #[test]
     fn all_versions_of_a_file_are_forgotten_and_those_of_no_other() {
         let gone = ["file:/l/a|12|34", "file:/l/a|13|35|9:-:00ff:1:2"];
-        let kept = ["file:/l/a|b|12|34", "file:/l/a|1|12|34", "file:/l/a|1|12|34|9:-:00ff:1:2", "file:/l/ab|12|34"];
+        let kept = [
+            "file:/l/a|b|12|34",
+            "file:/l/a|1|12|34",
+            "file:/l/a|1|12|34|9:-:00ff:1:2",
+            "file:/l/a|1|2|b:c|12|34",
+            "file:/l/ab|12|34",
+        ];
         let all = gone.iter().chain(&kept).map(|name| ((*name).into(), Offset::End));
         let mut checkpoint = Checkpoint(all.collect());
         checkpoint.forget("file:/l/a|");
