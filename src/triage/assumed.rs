@@ -443,7 +443,9 @@ mod tests {
             assumed.add(session("ops", "s"), &user("alice"), 6 * HOUR);
             assert_eq!(by(&assumed, "ops", "s", 7), [user("alice")], "and again");
         };
+        let web = serde_json::json!({ "type": "WebIdentityUser", "principalId": "x:mallory", "userName": "mallory" });
         check("AssumeRoleWithSAML", saml, [1, 0, 0]);
+        check("AssumeRoleWithWebIdentity", web, [1, 0, 0]);
         check("AssumeRole", service, [1, 0, 0]);
         check("AssumeRole", elsewhere, [1, 1, 0]);
     }
