@@ -244,9 +244,29 @@ fn some(found: Found, dir: Option<&Path>) -> Result<Found> {
     }
 }
 
-/// Whether a file or folder below one is looked at: editors keep locks and copies under names that begin with a dot.
-pub fn is_shown(entry: &walkdir::DirEntry) -> bool {
-    entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
+/// What is found in a folder of rules, and below it, links followed. Hidden is what has a name that begins with a dot: locks and copies of
+/// editors, and the folders that Kubernetes has the links in a mounted ConfigMap lead to.
+pub fn below(dir: &Path) -> impl Iterator<Item = walkdir::Result<walkdir::DirEntry>> + use<> {
+    let is_shown = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
+    let found = WalkDir::new(dir).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown);
+    found.filter(|entry| entry.as_ref().err().is_none_or(matters))
+}
+
+/// Whether a rule may be missing because of it. A link back to a folder above has nothing that is not found, and one that leads nowhere may be
+/// an editor's lock.
+fn matters(error: &walkdir::Error) -> bool {
+    let is_no_rule = |path: &Path| path.is_symlink() && (is_hidden(path) || !is_of_rules(path));
+    error.loop_ancestor().is_none() && !(error.depth() > 0 && error.path().is_some_and(is_no_rule))
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// Whether a file is a rule by its name, or has cases of one.
+pub fn is_of_rules(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    [".sql", ".yml", ".yaml", ".cases.jsonl"].iter().any(|end| name.ends_with(end))
 }
 
 /// Query files and Sigma rules below a folder. The id of a query file is its folder's name and its own, that of a
@@ -261,7 +281,6 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
 /// The same of several folders or files, which belong together.
 fn read_all(dirs: &[&Path], config: &sigma::Config) -> Result<Found> {
     let (mut sources, mut sigma, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    let below = |dir| WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(is_shown);
     let entries = dirs.iter().flat_map(|dir| below(dir).map(|entry| entry.map_err(|error| unreadable(dir, error))));
     let mut known = BTreeSet::new();
     for entry in entries {
@@ -346,13 +365,20 @@ fn cases_of(rule: &Path) -> Result<Option<Cow<'static, str>>> {
     }
 }
 
+/// By the names it is found under: where these are links, those that they lead to say nothing of the rule.
 fn id(path: &Path) -> Result<String> {
-    let whole = path.canonicalize().with_context(|| format!("finding {}", path.display()))?;
-    let table = whole.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let name = whole.file_stem().map(|name| name.to_string_lossy().into_owned());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let table = match folder.file_name() {
+        Some(name) => Some(name.to_owned()),
+        // `.` and `..` are called as what they are
+        None => {
+            let whole = folder.canonicalize().with_context(|| format!("finding {}", folder.display()))?;
+            whole.file_name().map(ToOwned::to_owned)
+        }
+    };
     table
-        .zip(name)
-        .map(|(table, name)| format!("{table}/{name}"))
+        .zip(path.file_stem())
+        .map(|(table, name)| format!("{}/{}", table.to_string_lossy(), name.to_string_lossy()))
         .ok_or_else(|| anyhow!("{} is in no folder", path.display()))
 }
 

@@ -7,7 +7,6 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
-use walkdir::WalkDir;
 
 use super::configured::{Compiled, found};
 use super::holes::Judge;
@@ -256,9 +255,9 @@ pub fn stamp(flags: &Common, config: &Config) -> Stamp {
         content(&mut hash, path);
     }
     if let Some(dir) = config.rules.as_deref().and_then(rules::folder) {
-        for entry in WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(rules::is_shown) {
+        for entry in rules::below(dir) {
             let path: PathBuf = match entry {
-                Ok(entry) if !entry.file_type().is_dir() && is_of_rules(entry.path()) => entry.into_path(),
+                Ok(entry) if !entry.file_type().is_dir() && rules::is_of_rules(entry.path()) => entry.into_path(),
                 Ok(_) => continue,
                 Err(error) => {
                     hash.update(error.to_string().as_bytes());
@@ -283,11 +282,6 @@ fn content(hash: &mut blake3::Hasher, path: &Path) {
         Ok(bytes) => hash.update(&[1]).update(&(bytes.len() as u64).to_le_bytes()).update(&bytes),
         Err(_) => hash.update(&[0]),
     };
-}
-
-fn is_of_rules(path: &Path) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    [".sql", ".yml", ".yaml", ".cases.jsonl"].iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]

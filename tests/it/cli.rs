@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use weir::sink::security_hub::validate::call_violations;
 
-use crate::support::{code, few, lines, path, repository, text, weir};
+use crate::support::{code, few, lines, only, path, repository, text, weir};
 
 #[test]
 fn every_command_has_help_with_an_example() {
@@ -375,6 +375,29 @@ fn a_folder_of_rules_is_read_past_what_is_no_rule() {
     assert!(gate.to_lowercase().contains("eventname") && summary == "1 rule: 0 refused, 0 failures\n", "{gates}");
     let missing = weir(&["rules", "check", "nosuch"], folder.path());
     assert_eq!(text(&missing.stderr), "weir: reading rules in nosuch: No such file or directory (os error 2)\n");
+}
+
+#[test]
+fn rules_are_read_through_links_and_called_as_they_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    only(&["cloudtrail/attack_tool_used", "vpc_flow/records_lost"], &folder.path().join("shared"));
+    let mine = folder.path().join("mine");
+    fs::create_dir_all(mine.join("cloudtrail")).unwrap();
+    let link = |to: &str, at: &str| std::os::unix::fs::symlink(to, mine.join(at)).unwrap();
+    // as Kubernetes mounts a ConfigMap
+    fs::rename(folder.path().join("shared/cloudtrail"), mine.join("cloudtrail/..2026_01_31")).unwrap();
+    link("..2026_01_31", "cloudtrail/..data");
+    link("..data/attack_tool_used.sql", "cloudtrail/attack_tool_used.sql");
+    link("../shared/vpc_flow", "vpc_flow");
+    // links that lead back, nowhere, and an editor's lock
+    link(".", "loop");
+    link("nowhere", "notes");
+    link("anne@host.1234:5", "cloudtrail/.#attack_tool_used.sql");
+    let listed = weir(&["rules", "list", "--rules", "only:mine"], folder.path());
+    assert_eq!(code(&listed), 0, "{}", text(&listed.stderr));
+    let listed = text(&listed.stdout);
+    let ids: Vec<&str> = listed.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(ids, ["cloudtrail/attack_tool_used", "vpc_flow/records_lost"]);
 }
 
 #[test]
