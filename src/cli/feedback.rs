@@ -17,6 +17,7 @@ use crate::detect::library;
 use crate::finding::Finding;
 use crate::pipeline::feedback;
 use crate::rule::Confidence;
+use crate::sink::table::plain;
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::feedback::{Judgement, Verdict};
@@ -208,6 +209,7 @@ fn show(triage: &Triage) -> Result<(), Failure> {
             let (right, wrong) = tally.odds(confidence);
             let odds = format!("{right:.1} to {wrong:.1}");
             let (yes, no, bits) = (tally.confirmed, tally.dismissed, tally.bits(confidence));
+            let account = plain(account);
             writeln!(out, "{rule:<width$} {account:<12} {yes:>9} {no:>9} {odds:>12} {bits:>+6.1}")?;
         }
         Ok(out.flush()?)

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::pipeline::summary::counted;
+use crate::sink::table::plain_lines;
 use crate::sink::{IN_USE, Look};
 
 /// Why a command failed, which says its exit code.
@@ -87,9 +88,10 @@ pub fn look(name: &str) -> Look {
     Look { width, color }
 }
 
-/// A message on standard error. When nobody reads it, there is nobody to tell.
+/// A message on standard error, in which nothing that it quotes of logs and names of files steers a terminal. When nobody reads it, there is
+/// nobody to tell.
 pub fn say(message: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "{message}");
+    let _ = writeln!(io::stderr(), "{}", plain_lines(&message.to_string()));
 }
 
 /// Names the archive's files that could not be read, with why; the exit code of an answer that lacks what is in them.

@@ -25,7 +25,7 @@ use super::{archived, reference};
 use crate::config::Config;
 use crate::memory::{Memory, Size};
 use crate::sink::csv::neutralized;
-use crate::sink::table::plain;
+use crate::sink::table::plain_lines;
 use crate::sql::{self, room};
 
 #[derive(Args)]
@@ -290,7 +290,7 @@ fn flat(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
 
 /// What a terminal takes for letters only.
 fn visible(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
-    with_texts(batch, |text| text.split('\n').map(plain).collect::<Vec<_>>().join("\n"))
+    with_texts(batch, plain_lines)
 }
 
 fn with_texts(batch: &RecordBatch, change: impl Fn(&str) -> String) -> anyhow::Result<RecordBatch> {

@@ -16,6 +16,7 @@ use crate::detect::library::{self, Source, near};
 use crate::detect::quarantine::{RULE_QUARANTINED, WINDOWS_SHED};
 use crate::finding::Finding;
 use crate::rule::{Rule, Severity};
+use crate::sink::table::plain;
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::canary::CANARY_SILENT;
@@ -127,9 +128,9 @@ fn tell(
             Some(Verdict::Dismissed) => "  dismissed",
             Some(Verdict::Withdrawn) | None => "",
         };
-        let (id, who) = (&finding.id.to_string()[..12], finding.who());
+        let (id, title, who) = (&finding.id.to_string()[..12], plain(&finding.title), plain(&finding.who()));
         let part = if *covered == Covered::Part { "  perhaps in part" } else { "" };
-        writeln!(out, "  {:>2}  {id}  {}: {who}{part}{said}", finding.priority, finding.title)?;
+        writeln!(out, "  {:>2}  {id}  {title}: {who}{part}{said}", finding.priority)?;
     }
     if shown.len() > limit {
         writeln!(out, "  and {} more", shown.len() - limit)?;

@@ -203,6 +203,28 @@ fn a_suppression_says_how_much_detection_goes_with_it() {
 }
 
 #[test]
+fn what_logs_say_of_actors_and_accounts_steers_no_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = r#"{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/x\u001b[2J"},"eventTime":"2024-08-01T11:30:23Z","eventSource":"iam.amazonaws.com","eventName":"AttachUserPolicy","awsRegion":"eu-west-1","requestParameters":{"policyArn":"arn:aws:iam::aws:policy/AdministratorAccess","userName":"eve"},"recipientAccountId":"1111\u001b[2J"}"#;
+    fs::write(folder.path().join("in.json"), event).unwrap();
+    let run = ["run", "--rules", few(), "--from", "in.json", "--archive", "a", "--format", "ndjson"];
+    let findings = lines(&weir(&run, folder.path()).stdout);
+    let id = of(&findings, RULE)["id"].as_str().unwrap();
+    assert_eq!(code(&weir(&["feedback", id, "--confirmed", "--archive", "a"], folder.path())), 0);
+    let entry = format!("[[suppress]]\nrule = '{RULE}'\nreason = 'noise'\nexpires = 2099-01-01\n");
+    fs::write(folder.path().join("weir.toml"), entry).unwrap();
+    for arguments in [
+        &["suppress", "-c", "weir.toml", "--archive", "a"][..],
+        &["feedback", "--archive", "a"],
+        &["sql", "SELECT CAST(userIdentity.arn AS double) FROM cloudtrail", "--archive", "a"],
+    ] {
+        let output = weir(arguments, folder.path());
+        let told = text(&output.stdout) + &text(&output.stderr);
+        assert!(told.contains("\\u{1b}[2J") && !told.contains('\u{1b}'), "{told:?}");
+    }
+}
+
+#[test]
 fn what_is_missing_from_a_verdict_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let said = |words: &[&str]| {
