@@ -107,7 +107,7 @@ fn take_up(config: &mut Config, flags: &Common) {
         Ok(now) => {
             (config.suppress, config.canary, config.assets) = (now.suppress, now.canary, now.assets);
             config.quarantine = now.quarantine;
-            (config.reference, config.sigma) = (now.reference, now.sigma);
+            (config.rules, config.reference, config.sigma) = (now.rules, now.reference, now.sigma);
         }
         Err(error) => tracing::warn!(error = format!("{error:#}"), "the configuration stays as it was"),
     }
@@ -322,5 +322,34 @@ async fn serve_metrics(listener: tokio::net::TcpListener) {
         .route("/readyz", get(async move || told(HEALTH.ready())));
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "metrics are no longer served");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        common: Common,
+    }
+
+    #[test]
+    fn a_run_that_begins_again_has_what_it_took_up_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("weir.toml");
+        let flags = Flags::parse_from(["weir", "-c", file.to_str().unwrap()]).common;
+        let mut config = Config { rules: Some("before".to_owned()), ..Config::default() };
+        let mut begun_again = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            take_up(&mut config, &flags);
+            (config.rules.clone().unwrap(), config.assets.len())
+        };
+        let edited = "rules = 'after'\n[[assets]]\npattern = 'arn:aws:s3:::x'\nworth = 'production'\n";
+        assert_eq!(begun_again(edited), ("after".to_owned(), 1));
+        assert_eq!(begun_again("rules = 1"), ("after".to_owned(), 1));
     }
 }
