@@ -1,7 +1,7 @@
 //! `weir alive`: asks a run for its `/healthz`, for containers that have no other program to ask with.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -32,8 +32,7 @@ pub fn run(flags: &Alive) -> Result<ExitCode, Failure> {
 }
 
 fn ask(address: &str, wait: Duration) -> anyhow::Result<()> {
-    let address = address.to_socket_addrs().context("it is no address")?.next().context("it is no address")?;
-    let mut connection = TcpStream::connect_timeout(&address, wait).context("nobody listens there")?;
+    let mut connection = connect(address.to_socket_addrs().context("it is no address")?, wait)?;
     connection.set_read_timeout(Some(wait))?;
     write!(connection, "GET /healthz HTTP/1.0\r\n\r\n")?;
     let mut answer = String::new();
@@ -50,6 +49,18 @@ fn ask(address: &str, wait: Duration) -> anyhow::Result<()> {
     }
 }
 
+/// A name may have several addresses, of which a run listens on one: `localhost` has that of IPv6 first.
+fn connect(addresses: impl Iterator<Item = SocketAddr>, wait: Duration) -> anyhow::Result<TcpStream> {
+    let mut refused = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, wait) {
+            Ok(connection) => return Ok(connection),
+            Err(error) => refused = Some(error),
+        }
+    }
+    Err(refused.context("it is no address")?).context("nobody listens there")
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -62,5 +73,18 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         let error = ask(&address, Duration::from_millis(50)).unwrap_err().to_string();
         assert_eq!(error, "no answer within 50ms: it is stopped, or the machine has no time for it");
+    }
+
+    #[test]
+    fn of_the_addresses_of_a_name_the_one_is_asked_that_answers() {
+        let bound = || TcpListener::bind("127.0.0.1:0").unwrap();
+        let (closed, open) = (bound().local_addr().unwrap(), bound());
+        let addresses = [closed, open.local_addr().unwrap()];
+        let connection = connect(addresses.into_iter(), Duration::from_secs(5)).unwrap();
+        assert_eq!(connection.peer_addr().unwrap(), addresses[1]);
+        let told = |addresses: &[SocketAddr]| {
+            connect(addresses.iter().copied(), Duration::from_secs(5)).unwrap_err().to_string()
+        };
+        assert_eq!((told(&[closed]), told(&[])), ("nobody listens there".to_owned(), "it is no address".to_owned()));
     }
 }
