@@ -69,11 +69,6 @@ impl Health {
         self.now().ended.insert(source.to_owned());
     }
 
-    /// Whether the run is ending.
-    pub fn is_stopping(&self) -> bool {
-        self.now().phase == Phase::Stopping
-    }
-
     /// Takes note of a turn's beginning and end.
     pub fn during<T>(&self, turn: impl FnOnce() -> T) -> T {
         self.now().turning_since = Some(Instant::now());
