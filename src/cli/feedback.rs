@@ -132,9 +132,10 @@ fn add(home: &Home, lines: String) -> anyhow::Result<()> {
     }
 }
 
-/// The finding with an id that begins so.
+/// The finding with an id that begins so, in capitals or not.
 fn one<'a>(findings: &'a [Finding], id: &str) -> anyhow::Result<&'a Finding> {
-    let matching: Vec<_> = findings.iter().filter(|finding| finding.id.to_string().starts_with(id)).collect();
+    let digits = id.to_ascii_lowercase();
+    let matching: Vec<_> = findings.iter().filter(|finding| finding.id.to_string().starts_with(&digits)).collect();
     match matching[..] {
         [finding] => Ok(finding),
         [] => Err(anyhow!("no finding of the archive has an id that begins with {id}")),

@@ -73,7 +73,8 @@ pub fn run(flags: &Incidents) -> Result<ExitCode, Failure> {
     let severe = flags.fail_on.is_some_and(|least| incidents.iter().any(|incident| incident.severity >= least));
     let all = incidents.len();
     if let Some(id) = asked_for(flags) {
-        let is_it = |incident: &Incident| incident.id.to_string().starts_with(id);
+        let digits = id.to_ascii_lowercase();
+        let is_it = |incident: &Incident| incident.id.to_string().starts_with(&digits);
         match incidents.iter().filter(|incident| is_it(incident)).count() {
             1 => incidents.retain(is_it),
             0 => return Err(Failure::Usage(anyhow!("no incident has an id that begins with {id}"))),

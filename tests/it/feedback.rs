@@ -209,8 +209,8 @@ fn what_logs_say_of_actors_and_accounts_steers_no_terminal() {
     fs::write(folder.path().join("in.json"), event).unwrap();
     let run = ["run", "--rules", few(), "--from", "in.json", "--archive", "a", "--format", "ndjson"];
     let findings = lines(&weir(&run, folder.path()).stdout);
-    let id = of(&findings, RULE)["id"].as_str().unwrap();
-    assert_eq!(code(&weir(&["feedback", id, "--confirmed", "--archive", "a"], folder.path())), 0);
+    let in_capitals = of(&findings, RULE)["id"].as_str().unwrap().to_uppercase();
+    assert_eq!(code(&weir(&["feedback", &in_capitals, "--confirmed", "--archive", "a"], folder.path())), 0);
     let entry = format!("[[suppress]]\nrule = '{RULE}'\nreason = 'noise'\nexpires = 2099-01-01\n");
     fs::write(folder.path().join("weir.toml"), entry).unwrap();
     for arguments in [

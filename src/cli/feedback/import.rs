@@ -166,13 +166,14 @@ impl<'a> ById<'a> {
     }
 
     fn one(&self, id: &str) -> Result<&'a Finding, Unknown> {
-        if let Some(finding) = self.whole.get(id) {
+        let id = id.to_ascii_lowercase();
+        if let Some(finding) = self.whole.get(&id) {
             return Ok(finding);
         }
         if id.is_empty() {
             return Err(Unknown::None);
         }
-        let matching: Vec<_> = self.whole.iter().filter(|(whole, _)| whole.starts_with(id)).collect();
+        let matching: Vec<_> = self.whole.iter().filter(|(whole, _)| whole.starts_with(&id)).collect();
         match matching[..] {
             [(_, finding)] => Ok(finding),
             [] => Err(Unknown::None),
@@ -208,7 +209,7 @@ mod tests {
     fn csv_and_ndjson_say_the_same() {
         let expected =
             ["aaaa Confirmed 2026-03-02T09:00:00Z eve T-1, again", "abab Dismissed 1970-01-01T00:00:00Z soc "];
-        let csv = "\u{feff}id,verdict,at,by,note\r\naaaa, Confirmed ,2026-03-02T09:00:00Z,eve,\"T-1, again\"\r\nabab,dismissed,,,\r\n";
+        let csv = "\u{feff}id,verdict,at,by,note\r\naaaa, Confirmed ,2026-03-02T09:00:00Z,eve,\"T-1, again\"\r\nABAB,dismissed,,,\r\n";
         let ndjson = "{\"finding\":\"aaaa\",\"verdict\":\"confirmed\",\"at\":\"2026-03-02T09:00:00Z\",\"by\":\"eve\",\"note\":\"T-1, again\"}\n\n\
                       {\"finding\":\"abab\",\"verdict\":\"dismissed\"}";
         for text in [csv, ndjson] {
