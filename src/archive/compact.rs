@@ -22,7 +22,7 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use arrow::array::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -34,6 +34,7 @@ use super::read::{HIDDEN, LOCK, hidden};
 use super::write::{stamp, times};
 use super::{Archive, Config, Object};
 use crate::catalog;
+use crate::caught::caught;
 use crate::table::Table;
 use crate::time::Timestamp;
 
@@ -49,11 +50,11 @@ const MERGE_ROWS: usize = 4096;
 impl Archive {
     /// Merges small files in the partitions that `committed` files went to; those themselves stay, because they are
     /// moved into place again if the run dies before the next commit. Waits for nobody: while somebody reads the
-    /// archive, it does nothing. Gives the number of files that went away.
+    /// archive, it does nothing. A file that cannot be read stays as it is, and is told of once. Gives the number of files that went away.
     ///
     /// # Errors
-    /// When a file cannot be read or written. The archive has the same rows as before.
-    pub fn compact(&self, committed: &[Object]) -> anyhow::Result<usize> {
+    /// When a file cannot be written. The archive has the same rows as before.
+    pub fn compact(&mut self, committed: &[Object]) -> anyhow::Result<usize> {
         let recent: HashSet<PathBuf> = committed.iter().map(|object| self.dir.join(&object.path)).collect();
         let mut partitions: Vec<(&str, PathBuf)> = committed
             .iter()
@@ -68,17 +69,35 @@ impl Archive {
         let mut gone = 0;
         for (name, folder) in partitions {
             let Some(table) = catalog::table(name) else { continue };
-            while let Some(files) = small_files(&folder, &recent, table, &self.config)? {
-                let exchanged = self
-                    .compact_files(table, &folder, &files)
-                    .with_context(|| format!("compacting {}", folder.display()))?;
-                if !exchanged {
-                    return Ok(gone);
+            loop {
+                match self.compact_some(table, &folder, &recent) {
+                    Ok(Compacted::Files(count)) => gone += count - 1,
+                    Ok(Compacted::Nothing) => break,
+                    Ok(Compacted::IsRead) => return Ok(gone),
+                    Err(error) => match error.downcast_ref::<Unreadable>().map(|Unreadable(path)| path.clone()) {
+                        // the others are merged without it
+                        Some(path) => {
+                            let why = format!("{error:#}");
+                            tracing::warn!(why, "a file of the archive is damaged, and is merged with no others");
+                            self.damaged.insert(path);
+                        }
+                        None => return Err(error).with_context(|| format!("compacting {}", folder.display())),
+                    },
                 }
-                gone += files.len() - 1;
             }
         }
         Ok(gone)
+    }
+
+    /// Merges some files of a partition.
+    ///
+    /// # Errors
+    /// [`Unreadable`] where one of them cannot be read, or when one cannot be written.
+    fn compact_some(&self, table: &Table, folder: &Path, recent: &HashSet<PathBuf>) -> anyhow::Result<Compacted> {
+        let passed_over = |path: &PathBuf| recent.contains(path) || self.damaged.contains(path);
+        let Some(files) = small_files(folder, passed_over, table, &self.config)? else { return Ok(Compacted::Nothing) };
+        let is_exchanged = self.compact_files(table, folder, &files)?;
+        Ok(if is_exchanged { Compacted::Files(files.len()) } else { Compacted::IsRead })
     }
 
     /// False when somebody reads the archive.
@@ -92,7 +111,10 @@ impl Archive {
         });
         let names = names.finalize().to_hex();
         let pending = self.dir.join(PRIVATE).join("pending").join(format!("compacted-{names}.parquet"));
-        let first = merge(table, files, &pending, &self.config)?;
+        let first = merge(table, files, &pending, &self.config).inspect_err(|_| {
+            // what is left of it the next start removes
+            let _ = fs::remove_file(&pending);
+        })?;
         let merged = folder.join(format!("{}-{}.parquet", stamp(first), &names[..16]));
         let exchanged = match self.lock()? {
             None => false,
@@ -168,6 +190,30 @@ impl Archive {
     }
 }
 
+/// What became of the small files of a partition.
+enum Compacted {
+    /// So many became one.
+    Files(usize),
+    /// There are too few.
+    Nothing,
+    /// Somebody reads the archive.
+    IsRead,
+}
+
+/// A file that is not what was once written, or is on a disk that gives no more.
+#[derive(Debug, thiserror::Error)]
+#[error("reading {}", .0.display())]
+struct Unreadable(PathBuf);
+
+/// What is read of a file of the archive. Over what is damaged its reader may panic too.
+///
+/// # Errors
+/// [`Unreadable`], and why.
+fn read<T>(path: &Path, read: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let read = caught(read).unwrap_or_else(|| bail!("it is damaged"));
+    read.with_context(|| Unreadable(path.to_owned()))
+}
+
 /// How many paths are waited for at a time: the disk has them all with one wait of its own, or few.
 const SYNCS: usize = 16;
 
@@ -191,7 +237,7 @@ fn sync(path: &Path) -> anyhow::Result<()> {
 /// is now. `None` when the partition is well as it is.
 fn small_files(
     folder: &Path,
-    recent: &HashSet<PathBuf>,
+    passed_over: impl Fn(&PathBuf) -> bool,
     table: &Table,
     config: &Config,
 ) -> anyhow::Result<Option<Vec<PathBuf>>> {
@@ -201,7 +247,7 @@ fn small_files(
         let entry = entry.with_context(reading)?;
         let (path, bytes) = (entry.path(), entry.metadata().with_context(reading)?.len());
         let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
-        if is_parquet && !recent.contains(&path) && bytes < config.file_bytes / 16 {
+        if is_parquet && !passed_over(&path) && bytes < config.file_bytes / 16 {
             small.push((path, bytes));
         }
     }
@@ -221,10 +267,7 @@ fn small_files(
 }
 
 fn open(path: &Path) -> anyhow::Result<ParquetRecordBatchReaderBuilder<File>> {
-    File::open(path)
-        .map_err(anyhow::Error::from)
-        .and_then(|file| Ok(ParquetRecordBatchReaderBuilder::try_new(file)?))
-        .with_context(|| format!("reading {}", path.display()))
+    read(path, || Ok(ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?))
 }
 
 /// Merges sorted files into one, and gives the first time in it. In memory are some rows of each file that is begun and has more: those of
@@ -236,7 +279,7 @@ fn merge(table: &Table, files: &[PathBuf], target: &Path, config: &Config) -> an
     for path in files {
         let file = open(path)?;
         rows += usize::try_from(file.metadata().file_metadata().num_rows()).unwrap_or(0);
-        let first = first_time(table, file).with_context(|| format!("reading {}", path.display()))?;
+        let first = read(path, || first_time(table, file))?;
         next.extend(first.map(|first| Reverse((first, runs.len()))));
         runs.push(Run { path, reader: None, times: Vec::new(), row: 0, batch: 0 });
     }
@@ -303,19 +346,19 @@ struct Run<'a> {
 impl Run<'_> {
     /// Opens the file, which has rows, and reads the first batch into memory.
     fn begin(&mut self, table: &Table, batches: &mut Vec<RecordBatch>) -> anyhow::Result<()> {
-        let reader = open(self.path)?.with_batch_size(READ_ROWS).build();
-        self.reader = Some(reader.with_context(|| format!("reading {}", self.path.display()))?);
+        let file = open(self.path)?;
+        self.reader = Some(read(self.path, || Ok(file.with_batch_size(READ_ROWS).build()?))?);
         self.load(table, batches)?;
         Ok(())
     }
 
     /// Reads the next batch into memory; false at the end.
     fn load(&mut self, table: &Table, batches: &mut Vec<RecordBatch>) -> anyhow::Result<bool> {
-        let Some(batch) = self.reader.as_mut().and_then(Iterator::next) else {
+        let Some(reader) = &mut self.reader else { return Ok(false) };
+        let Some(batch) = read(self.path, || Ok(reader.next().transpose()?))? else {
             self.reader = None;
             return Ok(false);
         };
-        let batch = batch.with_context(|| format!("reading {}", self.path.display()))?;
         (self.times, self.row, self.batch) = (times(table, &batch), 0, batches.len());
         batches.push(batch);
         Ok(true)

@@ -15,7 +15,7 @@ pub mod bucket;
 #[cfg(test)]
 pub(crate) mod fixture;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -113,6 +113,8 @@ pub struct Archive {
     buffered_bytes: usize,
     /// The most that came at once of these.
     added_bytes: usize,
+    /// Files that could not be read to be merged.
+    damaged: HashSet<PathBuf>,
 }
 
 impl Archive {
@@ -142,6 +144,7 @@ impl Archive {
             buffered: BTreeMap::new(),
             buffered_bytes: 0,
             added_bytes: 0,
+            damaged: HashSet::new(),
         })
     }
 

@@ -369,6 +369,33 @@ fn files_of_another_schema_are_left_alone() {
 }
 
 #[test]
+fn a_damaged_file_stays_as_it_is_and_the_others_are_merged() {
+    let (dir, mut archive) = opened();
+    for round in 1..=10 {
+        commit(&mut archive, round, vec![events(&[("08:00", &round.to_string())])]);
+    }
+    let damaged: Vec<PathBuf> =
+        files(dir.path(), &CLOUDTRAIL).unwrap().into_iter().map(|file| file.path).take(2).collect();
+    let [without_end, mut overwritten] = [0, 1].map(|place| fs::read(&damaged[place]).unwrap());
+    fs::write(&damaged[0], &without_end[..100]).unwrap();
+    let (rest, magic) = overwritten.split_last_chunk::<8>().unwrap();
+    let footer = u32::from_le_bytes(magic[..4].try_into().unwrap()) as usize;
+    let rows = 4..rest.len() - footer;
+    overwritten[rows].fill(0xff);
+    fs::write(&damaged[1], &overwritten).unwrap();
+
+    let objects = commit(&mut archive, 11, vec![events(&[("08:00", "latest")])]);
+    assert_eq!(archive.compact(&objects).unwrap(), 7);
+    assert_eq!(archive.compact(&objects).unwrap(), 0);
+    assert_eq!(fs::read(&damaged[1]).unwrap(), overwritten);
+    assert_eq!(fs::read_dir(dir.path().join("_weir/pending")).unwrap().count(), 0);
+    damaged.iter().for_each(|path| fs::remove_file(path).unwrap());
+    let mut found = ids(dir.path());
+    found.sort();
+    assert_eq!(found, ["10", "3", "4", "5", "6", "7", "8", "9", "latest"]);
+}
+
+#[test]
 fn a_folder_that_cannot_be_an_archive_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("file");
