@@ -8,7 +8,8 @@ use std::ops::ControlFlow;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, Expr, Ident, ObjectName, Subscript, Value, VisitMut, visit_expressions_mut,
+    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Ident, ObjectName, Subscript, Value, VisitMut, VisitorMut,
+    visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -202,10 +203,90 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
     let mut statements = parse().map_err(|error| locate(&error, &sql))?;
     for statement in &mut statements {
         if let Statement::Statement(statement) = statement {
+            let mut depth = Depth::default();
+            let _ = statement.visit(&mut depth); // it never breaks
+            if depth.most > DEPTH_MAX {
+                return Err(SqlError { line: 1, column: 1, message: "nested too deeply".to_owned() });
+            }
             name_fields(statement);
         }
     }
     Ok(statements)
+}
+
+/// What walks through an expression may call itself for each level: 2,000 were more than the stack of a thread, which ends the process.
+const DEPTH_MAX: usize = 1000;
+/// From so many on, conditions that AND or OR joins one behind the other become a tree that is as deep as their number has binary digits:
+/// lists of Sigma rules have thousands.
+const CHAIN_MAX: usize = 256;
+
+/// Takes the depth out of long chains, and finds how deep the rest is.
+#[derive(Default)]
+struct Depth {
+    now: usize,
+    most: usize,
+}
+
+impl VisitorMut for Depth {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if links(expr) > CHAIN_MAX {
+            let chain = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
+            *expr = balanced(chain);
+        }
+        self.now += 1;
+        self.most = self.most.max(self.now);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, _: &mut Expr) -> ControlFlow<()> {
+        self.now -= 1;
+        ControlFlow::Continue(())
+    }
+}
+
+/// How often one AND or OR follows the other at the top of an expression.
+fn links(expr: &Expr) -> usize {
+    let Expr::BinaryOp { op: joint @ (BinaryOperator::And | BinaryOperator::Or), .. } = expr else { return 0 };
+    let (mut rest, mut links) = (expr, 0);
+    while let Expr::BinaryOp { left, op, .. } = rest
+        && op == joint
+    {
+        rest = left.as_ref();
+        links += 1;
+    }
+    links
+}
+
+/// The same conditions in their order, joined by twos, and these by twos.
+fn balanced(chain: Expr) -> Expr {
+    let Expr::BinaryOp { op: joint, .. } = &chain else { return chain };
+    let joint = joint.clone();
+    let (mut rest, mut conditions) = (chain, VecDeque::new());
+    loop {
+        match rest {
+            Expr::BinaryOp { left, op, right } if op == joint => {
+                conditions.push_front(*right);
+                rest = *left;
+            }
+            first => {
+                conditions.push_front(first);
+                break;
+            }
+        }
+    }
+    while conditions.len() > 1 {
+        let mut pairs = VecDeque::new();
+        while let Some(left) = conditions.pop_front() {
+            pairs.push_back(match conditions.pop_front() {
+                Some(right) => Expr::BinaryOp { left: Box::new(left), op: joint.clone(), right: Box::new(right) },
+                None => left,
+            });
+        }
+        conditions = pairs;
+    }
+    conditions.pop_front().expect("a chain has conditions")
 }
 
 /// The text with each row of `VALUES 1, 2` in parentheses, which Athena takes for rows of one column.
@@ -543,6 +624,26 @@ mod tests {
         let Statement::Statement(b) = parse(&format!("SELECT {b}")).unwrap().pop_front().unwrap() else { panic!() };
         let shape = |text: String| text.matches("left: BinaryOp").count();
         assert_eq!(shape(format!("{a:?}")), shape(format!("{b:?}").replace("Nested(BinaryOp", "BinaryOp")));
+    }
+
+    #[test]
+    fn a_long_chain_of_conditions_is_no_deep_tree() {
+        let chain = |joint: &str| (0..5000).map(|n| format!("a = {n}")).collect::<Vec<_>>().join(joint);
+        let conditions = format!("({}) AND {}", chain(" OR "), chain(" AND "));
+        let Statement::Statement(mut statement) =
+            parse(&format!("SELECT 1 FROM t WHERE {conditions}")).unwrap().pop_front().unwrap()
+        else {
+            panic!()
+        };
+        let mut depth = Depth::default();
+        let _ = statement.visit(&mut depth);
+        // 13 binary digits each, the parentheses, and a comparison
+        assert!(depth.most <= 2 * 13 + 3, "{}", depth.most);
+        assert_eq!(statement.to_string().split_once("WHERE ").unwrap().1, conditions);
+        // what no other tree says is refused
+        let sum = |count: usize| parse(&format!("SELECT {}", vec!["1"; count].join(" + ")));
+        assert!(sum(900).is_ok());
+        assert_eq!(sum(1100).unwrap_err().message, "nested too deeply");
     }
 
     #[test]

@@ -294,6 +294,19 @@ fn what_is_probably_misspelt_is_told_and_stops_nothing() {
 }
 
 #[test]
+fn a_list_of_thousands_of_patterns_is_a_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let listed: String = (0..3000).map(|n| format!("            - 'agent-{n}x'\n")).collect();
+    let rule = "title: T\nlevel: high\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n    s:\n        userAgent|startswith:\n";
+    fs::write(folder.path().join("x.yml"), format!("{rule}{listed}    condition: s\n")).unwrap();
+    let event = r#"{"eventVersion":"1.08","eventTime":"2024-08-01T11:30:23Z","eventSource":"iam.amazonaws.com","eventName":"ListUsers","userAgent":"agent-2999x/1.0"}"#;
+    fs::write(folder.path().join("in.json"), event).unwrap();
+    let run = ["run", "--from", "in.json", "--archive", "none", "--rules", "only:x.yml", "--format", "ndjson"];
+    let found: Value = serde_json::from_str(&done(weir(&run, folder.path()))).unwrap();
+    assert_eq!(found["evidence"]["sigma_rule"], "T");
+}
+
+#[test]
 fn placeholders_come_from_the_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let rule = "title: T\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n    s:\n        userAgent|expand: 'a %tools%'\n    condition: s\n";
