@@ -30,6 +30,24 @@ fn summary(folder: &Path) -> serde_json::Value {
     serde_json::from_slice(&fs::read(folder.join("s.json")).unwrap()).unwrap()
 }
 
+/// A run that follows `logs`, and writes `f.ndjson` and `s.json`.
+fn following() -> [&'static str; 12] {
+    [
+        "run",
+        "--rules",
+        few(),
+        "--from",
+        "logs",
+        "--archive",
+        "a",
+        "--follow",
+        "--findings",
+        "f.ndjson",
+        "--summary",
+        "s.json",
+    ]
+}
+
 #[test]
 fn ctrl_c_ends_a_long_run_soon_and_the_next_one_completes_it() {
     let folder = tempfile::tempdir().unwrap();
@@ -90,21 +108,7 @@ fn first_file_rows(folder: &Path) -> u64 {
 fn ctrl_c_ends_following_soon_and_nothing_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 5);
-    let arguments = [
-        "run",
-        "--rules",
-        few(),
-        "--from",
-        "logs",
-        "--archive",
-        "a",
-        "--follow",
-        "--findings",
-        "f.ndjson",
-        "--summary",
-        "s.json",
-    ];
-    let mut child = start(&arguments, folder.path());
+    let mut child = start(&following(), folder.path());
     let found = || fs::read_to_string(folder.path().join("f.ndjson")).is_ok_and(|text| !text.is_empty());
     let sample = "tests/data/cloudtrail/stratus/aws.persistence.iam-create-admin-user.json.gz";
     fs::copy(repository(sample), folder.path().join("logs/attack.json.gz")).unwrap();
@@ -147,21 +151,7 @@ fn a_line_that_is_being_written_is_no_reject() {
     let line = "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 22 6 1 44 1674898496 1674898507 ACCEPT OK\n";
     let (begun, rest) = line.split_at(60);
     fs::write(&log, format!("{line}{begun}")).unwrap();
-    let arguments = [
-        "run",
-        "--rules",
-        few(),
-        "--from",
-        "logs",
-        "--archive",
-        "a",
-        "--follow",
-        "--findings",
-        "f.ndjson",
-        "--summary",
-        "s.json",
-    ];
-    let mut child = start(&arguments, folder.path());
+    let mut child = start(&following(), folder.path());
     let file_there = || folder.path().join("f.ndjson").exists();
     wait_for(&mut child, "the journal", file_there);
     // three looks at it as it is
@@ -263,22 +253,8 @@ fn following_ends_with_standard_input_where_nothing_else_is_read() {
 fn what_is_told_twice_at_a_time_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 5);
-    let arguments = [
-        "run",
-        "--rules",
-        few(),
-        "--from",
-        "logs",
-        "--archive",
-        "a",
-        "--follow",
-        "--findings",
-        "f",
-        "--summary",
-        "s.json",
-    ];
-    let mut child = start(&arguments, folder.path());
-    wait_for(&mut child, "the journal", || folder.path().join("f").exists());
+    let mut child = start(&following(), folder.path());
+    wait_for(&mut child, "the journal", || folder.path().join("f.ndjson").exists());
     // as `timeout` sends the same signal to its child and then to the group
     signal(&child, Signal::INT);
     signal(&child, Signal::TERM);
