@@ -229,9 +229,8 @@ impl Plan {
 
     /// The column of a record that others call by this name, by a key of its own.
     pub fn key_of_others(&self, name: &[u8]) -> Option<&Key> {
-        let is_named = |others: &[&str]| others.iter().any(|other| name.eq_ignore_ascii_case(other.as_bytes()));
-        let all = (self.table.name == VPC_FLOW.name).then_some(vpc_flow::OTHER_NAMES)?;
-        let (own, _) = all.iter().find(|(_, others)| is_named(others))?;
+        let name = str::from_utf8(name).ok().filter(|_| self.table.name == VPC_FLOW.name)?;
+        let own = vpc_flow::own_name(name)?;
         self.nodes[0].keys.iter().find(|key| *key.name == *own.as_bytes())
     }
 

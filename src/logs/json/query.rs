@@ -197,10 +197,7 @@ fn field_of_a_flow(name: &str) -> String {
     match name {
         "interfaceid" => "interface_id".to_owned(),
         "logstatus" => "log_status".to_owned(),
-        _ => match vpc_flow::OTHER_NAMES.iter().find(|(_, others)| others.contains(&name)) {
-            Some((own, _)) => (*own).to_owned(),
-            None => name.replace('-', "_"),
-        },
+        _ => vpc_flow::own_name(name).map_or_else(|| name.replace('-', "_"), str::to_owned),
     }
 }
 

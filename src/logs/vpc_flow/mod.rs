@@ -41,7 +41,7 @@ pub static VPC_FLOW: Table = Table {
 
 /// Columns under the names that an older table of AWS's documentation gives them. Others than these are of other logs too:
 /// firewalls have a `source_address`.
-pub const OTHER_NAMES: &[(&str, &[&str])] = &[
+const OTHER_NAMES: &[(&str, &[&str])] = &[
     ("account_id", &["account"]),
     ("srcaddr", &["sourceaddress"]),
     ("dstaddr", &["destinationaddress"]),
@@ -52,6 +52,12 @@ pub const OTHER_NAMES: &[(&str, &[&str])] = &[
     ("start", &["starttime", "start_time"]),
     ("end", &["endtime", "end_time"]),
 ];
+
+/// The column that others call by this name, in any case.
+pub fn own_name(other: &str) -> Option<&'static str> {
+    let has_other = |others: &[&str]| others.iter().any(|known| known.eq_ignore_ascii_case(other));
+    OTHER_NAMES.iter().find(|(_, others)| has_other(others)).map(|(own, _)| *own)
+}
 
 /// Lines at the beginning of a text that may tell what it is.
 const LINES_MAX: usize = 20;
@@ -105,15 +111,12 @@ fn dated(rows: RecordBatch) -> RecordBatch {
     if times.iter().all(|time| rows.column(*time).null_count() == 0) || !(0..texts.len()).any(is_date) {
         return rows;
     }
-    let names = |own: &str| OTHER_NAMES.iter().find(|(name, _)| *name == own).map_or(&[][..], |(_, others)| others);
     let mut columns = rows.columns().to_vec();
     let mut objects: Vec<Option<String>> =
         (0..texts.len()).map(|row| texts.is_valid(row).then(|| texts.value(row).to_owned())).collect();
     for (place, own) in times.into_iter().zip(["start", "end"]) {
         let before = rows.column(place).as_primitive::<Int64Type>();
-        let is_named = |name: &str| {
-            name.eq_ignore_ascii_case(own) || names(own).iter().any(|other| name.eq_ignore_ascii_case(other))
-        };
+        let is_named = |name: &str| name.eq_ignore_ascii_case(own) || own_name(name) == Some(own);
         let read = |(row, object): (usize, &mut Option<String>)| {
             if before.is_valid(row) {
                 return Some(before.value(row));
