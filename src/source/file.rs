@@ -254,7 +254,8 @@ fn list(config: &Config, files: &Files, feed: &Feed) {
             asked = wait::now();
             let gone = looks.gone(asked, |name| files.tails().is_elsewhere(name, &numbers));
             gone.iter().for_each(|name| files.tails().forget(name));
-            let forget: Vec<Arc<str>> = gone.iter().map(|name| tail::versions_of(name)).collect();
+            let outlived = files.tails().forget_outlived(asked, GONE, &numbers);
+            let forget: Vec<Arc<str>> = gone.iter().map(|name| tail::versions_of(name)).chain(outlived).collect();
             if !forget.is_empty() {
                 let _ = feed.blocking_send(Event::Piece(Piece { forget, ..Piece::default() }));
             }

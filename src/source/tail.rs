@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, Metadata};
 use std::io;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 use super::half_written::read;
 use crate::decode::line::first_line;
@@ -161,6 +163,8 @@ pub struct Tails {
     ended: BTreeSet<String>,
     /// Names of other files, which are read from their beginning when they change.
     others: BTreeSet<String>,
+    /// By number, since when those are under no name any more that a later file has the name of.
+    outlived: BTreeMap<String, Instant>,
 }
 
 impl Tails {
@@ -245,6 +249,33 @@ impl Tails {
             }
         }
         self.others.remove(path);
+    }
+
+    /// Forgets what has been under no name for so long, while another file has the name that it was read under: of a log that is rotated there
+    /// is one more each time. Gives the partitions.
+    pub fn forget_outlived(&mut self, now: Instant, long: Duration, there: &BTreeSet<String>) -> Vec<Arc<str>> {
+        let is_outlived = |(number, tail): &(&String, &Tail)| {
+            let mut named = self.numbers.get(&tail.version.path).into_iter().flatten();
+            !there.contains(*number) && named.any(|other| there.contains(other))
+        };
+        let all: BTreeSet<String> =
+            self.by_number.iter().filter(is_outlived).map(|(number, _)| number.clone()).collect();
+        self.outlived.retain(|number, _| all.contains(number));
+        for number in all {
+            self.outlived.entry(number).or_insert(now);
+        }
+        let over = self.outlived.extract_if(.., |_, since| now - *since >= long);
+        let over: Vec<String> = over.map(|(number, _)| number).collect();
+        over.iter().filter_map(|number| self.forget_number(number)).collect()
+    }
+
+    fn forget_number(&mut self, number: &str) -> Option<Arc<str>> {
+        let tail = self.by_number.remove(number)?;
+        if let Some(numbers) = self.numbers.get_mut(&tail.version.path) {
+            numbers.remove(number);
+        }
+        self.ended.remove(number);
+        Some(tail.partition)
     }
 
     /// Whether a file was read to its end for the first time.

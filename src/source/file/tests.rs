@@ -98,6 +98,28 @@ fn what_was_read_under_a_name_can_be_forgotten() {
     assert!(!tails.is_elsewhere("/l/a|b", &numbers("1:2")));
 }
 
+#[test]
+fn of_a_log_that_is_rotated_what_is_gone_for_a_day_is_forgotten() {
+    // read under the name `a`, one after the other: the first is removed by now, the second is `a.1`; `b` is not mounted
+    let [first, second, third] = ["1", "2", "3"].map(|file| format!("file:/l/a|12|{file}|9:-:00ff:1:{file}"));
+    let names = [&*first, &*second, &*third, "file:/m/b|12|34|9:-:00ff:2:1"];
+    let checkpoint = Checkpoint(names.into_iter().map(|name| (name.into(), Offset::End)).collect());
+    let mut tails = Tails::of(&checkpoint);
+    let there = |numbers: &[&str]| numbers.iter().map(|number| (*number).to_owned()).collect::<BTreeSet<_>>();
+    let (start, both) = (Instant::now(), there(&["1:2", "1:3"]));
+    let mut forgotten = |now: Instant, there: &BTreeSet<String>| {
+        let partitions = tails.forget_outlived(now, GONE, there);
+        partitions.iter().map(|partition| partition.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(forgotten(start, &both), [""; 0]);
+    assert_eq!(forgotten(start + GONE - POLL, &both), [""; 0], "not so long");
+    assert_eq!(forgotten(start + GONE - POLL, &there(&["1:1", "1:3"])), [""; 0], "it is there again");
+    assert_eq!(forgotten(start + GONE, &both), [""; 0]);
+    assert_eq!(forgotten(start + 2 * GONE, &both), [&*first]);
+    assert_eq!(forgotten(start + 4 * GONE, &there(&[])), [""; 0], "nothing at all is there");
+    assert_eq!(forgotten(start + 4 * GONE, &both), [""; 0]);
+}
+
 #[tokio::test]
 async fn what_was_delivered_first_is_read_first_whoever_it_is_of() {
     let dir = tempfile::tempdir().unwrap();
