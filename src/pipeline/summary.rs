@@ -375,13 +375,15 @@ impl Summary {
         for entry in &self.suppressions {
             write!(out, "\n  suppressed: {} of {} ({})", grouped(entry.matches), entry.rule, entry.reason)?;
         }
-        if self.shed_groups + self.late_rows > 0 {
+        if self.shed_groups > 0 {
+            let windows = counted(self.shed_groups, "window");
+            write!(out, "\n{windows} left early for want of room: weir/windows_shed says of which rules and times")?;
+        }
+        if self.late_rows > 0 {
+            let rows = counted(self.late_rows, "row");
             write!(
                 out,
-                "\n{} left early for want of room (weir/windows_shed says of which rules and times), {} came after theirs or without a time: \
-                 weir backtest judges those that have a time",
-                counted(self.shed_groups, "window"),
-                counted(self.late_rows, "row")
+                "\n{rows} came after their windows or without a time: weir backtest judges those that have one"
             )?;
         }
         if self.put_aside > 0 {
@@ -596,6 +598,16 @@ mod tests {
         assert_eq!(again.sent["sns"], Sent { accepted: 15, refused: 2, waiting: 0, why: None });
         assert_eq!(again.rules["a"], RuleTook { seconds: 1.0, rows: 8, matches: 4, state_bytes: 80 });
         assert_eq!(again.rules["b"].state_bytes, 0, "it remembers nothing any more");
+    }
+
+    #[test]
+    fn windows_that_left_and_rows_that_came_late_are_told_each_where_there_are_some() {
+        let text = |shed_groups, late_rows| shown(&Summary { shed_groups, late_rows, ..Summary::default() });
+        let is_told = |text: String| (text.contains("for want of room"), text.contains("came after their windows"));
+        assert_eq!(
+            [(0, 0), (1, 0), (0, 1)].map(|(shed, late)| is_told(text(shed, late))),
+            [(false, false), (true, false), (false, true)]
+        );
     }
 
     #[test]
