@@ -328,6 +328,58 @@ impl Summary {
         if self.files_already_read > 0 {
             writeln!(out, "{} had been read by an earlier run", counted(self.files_already_read, "file"))?;
         }
+        self.show_tables(out)?;
+        self.show_findings(out)?;
+        let records = self.total(|counts| counts.records);
+        let seconds = self.seconds.max(1e-6);
+        writeln!(
+            out,
+            "\n{} ({} read, {} inflated) in {:.2} s: {} events/s, {}/s of logs",
+            counted(self.files_read, "file"),
+            bytes(self.bytes_read),
+            bytes(self.bytes_inflated),
+            self.seconds,
+            grouped((records as f64 / seconds) as u64),
+            bytes((self.bytes_inflated as f64 / seconds) as u64),
+        )?;
+        self.show_sent(out)?;
+        for unreadable in &self.unreadable {
+            writeln!(out, "could not read {}: {}", plain(&unreadable.name), plain(&unreadable.why))?;
+        }
+        if self.unreadable_more > 0 {
+            writeln!(out, "could not read {} more", grouped(self.unreadable_more))?;
+        }
+        self.show_rejected(out)?;
+        if self.rows_without_time > 0 {
+            let have = if self.rows_without_time == 1 { "has" } else { "have" };
+            writeln!(out, "{} {have} no time that can be read", counted(self.rows_without_time, "row"))?;
+        }
+        match &self.archive {
+            Some(dir) => writeln!(
+                out,
+                "archive: {dir} ({} in {})",
+                bytes(self.total(|counts| counts.archived_bytes)),
+                counted(self.total(|counts| counts.archived_files), "file"),
+            )?,
+            None => writeln!(out, "archive: none")?,
+        }
+        match (&self.archive, self.stopped && !self.followed) {
+            (_, false) => Ok(()),
+            (Some(_), true) if self.has_pipe => {
+                writeln!(
+                    out,
+                    "stopped before the end of the input: what came through a pipe until then is kept, and cannot be gone on with"
+                )
+            }
+            (Some(_), true) => {
+                writeln!(out, "stopped before the end of the input: the same command goes on where it stopped")
+            }
+            (None, true) => writeln!(out, "stopped before the end of the input: the same command begins anew"),
+        }
+    }
+
+    /// What was read of each table, and what the archive has of it.
+    fn show_tables(&self, out: &mut dyn io::Write) -> io::Result<()> {
         let touched = |counts: &&TableCounts| counts.records > 0 || counts.archived_bytes > 0;
         let tables: Vec<_> = self.tables.iter().filter(|(_, counts)| touched(counts)).collect();
         let width = tables.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(14);
@@ -355,6 +407,11 @@ impl Summary {
                 bytes(counts.archived_bytes),
             )?;
         }
+        Ok(())
+    }
+
+    /// What was found, and what of it may be missing, and why.
+    fn show_findings(&self, out: &mut dyn io::Write) -> io::Result<()> {
         let severities = Severity::ALL.iter().rev().filter_map(|severity| {
             let count = *self.findings.get(severity.as_str())?;
             (count > 0).then(|| format!("{count} {severity}"))
@@ -406,18 +463,11 @@ impl Summary {
         for why in &self.refused_edits {
             write!(out, "\nnot in force: {}", plain(why))?;
         }
-        let records = self.total(|counts| counts.records);
-        let seconds = self.seconds.max(1e-6);
-        writeln!(
-            out,
-            "\n{} ({} read, {} inflated) in {:.2} s: {} events/s, {}/s of logs",
-            counted(self.files_read, "file"),
-            bytes(self.bytes_read),
-            bytes(self.bytes_inflated),
-            self.seconds,
-            grouped((records as f64 / seconds) as u64),
-            bytes((self.bytes_inflated as f64 / seconds) as u64),
-        )?;
+        Ok(())
+    }
+
+    /// What became of findings on their way to services.
+    fn show_sent(&self, out: &mut dyn io::Write) -> io::Result<()> {
         for (way, sent) in &self.sent {
             let way = way.replace('_', " ");
             // which gets the findings of a commit as one
@@ -427,43 +477,12 @@ impl Summary {
                 write!(out, ", {} wait for the next run", grouped(sent.waiting))?;
             }
             match &sent.why {
-                Some(why) => writeln!(out, " ({why})")?,
+                // it is quoted of what the service said
+                Some(why) => writeln!(out, " ({})", plain(why))?,
                 None => writeln!(out)?,
             }
         }
-        for unreadable in &self.unreadable {
-            writeln!(out, "could not read {}: {}", plain(&unreadable.name), plain(&unreadable.why))?;
-        }
-        if self.unreadable_more > 0 {
-            writeln!(out, "could not read {} more", grouped(self.unreadable_more))?;
-        }
-        self.show_rejected(out)?;
-        if self.rows_without_time > 0 {
-            let have = if self.rows_without_time == 1 { "has" } else { "have" };
-            writeln!(out, "{} {have} no time that can be read", counted(self.rows_without_time, "row"))?;
-        }
-        match &self.archive {
-            Some(dir) => writeln!(
-                out,
-                "archive: {dir} ({} in {})",
-                bytes(self.total(|counts| counts.archived_bytes)),
-                counted(self.total(|counts| counts.archived_files), "file"),
-            )?,
-            None => writeln!(out, "archive: none")?,
-        }
-        match (&self.archive, self.stopped && !self.followed) {
-            (_, false) => Ok(()),
-            (Some(_), true) if self.has_pipe => {
-                writeln!(
-                    out,
-                    "stopped before the end of the input: what came through a pipe until then is kept, and cannot be gone on with"
-                )
-            }
-            (Some(_), true) => {
-                writeln!(out, "stopped before the end of the input: the same command goes on where it stopped")
-            }
-            (None, true) => writeln!(out, "stopped before the end of the input: the same command begins anew"),
-        }
+        Ok(())
     }
 
     /// Takes note of an input that could not be read.
@@ -619,6 +638,14 @@ mod tests {
         assert!(text.contains("\n1 row has no time that can be read\n"), "{text}");
         summary.rows_without_time = 1200;
         assert!(shown(&summary).contains("\n1,200 rows have no time that can be read\n"));
+    }
+
+    #[test]
+    fn what_a_service_says_steers_no_terminal() {
+        let sent = Sent { why: Some("status 500: \u{1b}[2J".to_owned()), ..Sent::default() };
+        let summary = Summary { sent: BTreeMap::from([("webhook".to_owned(), sent)]), ..Summary::default() };
+        let text = shown(&summary);
+        assert!(text.contains("webhook: 0 accepted, 0 refused (status 500: \\u{1b}[2J)\n"), "{text:?}");
     }
 
     #[test]
