@@ -275,8 +275,26 @@ pub fn without_colours(text: &str) -> Option<String> {
     Some(plain)
 }
 
+/// Whether a text begins with a traceback of Python, of one exception or of a group of them.
 pub fn is_traceback(text: &[u8]) -> bool {
     text.starts_with(b"Traceback (most recent call last):")
+        || text.trim_ascii_start().starts_with(b"+ Exception Group Traceback (most recent call last):")
+}
+
+/// Whether a line names a place in a script, as tracebacks do; those of groups have bars before it.
+pub fn is_frame(line: &[u8]) -> bool {
+    let place = line.iter().position(|byte| !matches!(byte, b' ' | b'|')).unwrap_or(0);
+    place >= 2 && line[place..].starts_with(b"File \"")
+}
+
+/// Whether a traceback is that of an exception that came of the one before it, with whose end it is told.
+pub fn is_chained(before: &[u8], line: &[u8]) -> bool {
+    const JOINTS: [&[u8]; 2] = [
+        b"During handling of the above exception, another exception occurred:",
+        b"The above exception was the direct cause of the following exception:",
+    ];
+    let last = before.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    is_traceback(line) && JOINTS.contains(&last)
 }
 
 /// Whether a text neither has the prefix of an entry nor belongs to a stack trace.

@@ -87,7 +87,7 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let known = forced
         || lines().take(LINES_FEW).any(entry::begins)
         || has_entries(lines())
-        || (lines().next().is_some_and(entry::is_traceback) && lines().any(|line| line.starts_with(b"  File \"")));
+        || (lines().next().is_some_and(entry::is_traceback) && lines().any(entry::is_frame));
     known.then_some(SHAPE)
 }
 
@@ -185,11 +185,14 @@ impl Reader<'_> {
             let time = time.or_else(|| of_event(start, end).map(|(time, _)| time));
             let first = own(start, end);
             let is_printed = time.is_some() && entry::is_plain(first);
-            while let Some(&(begin, until, _)) = lines.peek()
-                && entry::continues(first, own(begin, until))
-                && !(is_printed && entry::is_plain(own(begin, until)))
-            {
-                end = until;
+            let mut before = first;
+            while let Some(&(begin, until, _)) = lines.peek() {
+                let line = own(begin, until);
+                let belongs = entry::continues(first, line) || entry::is_chained(before, line);
+                if !belongs || is_printed && entry::is_plain(line) {
+                    break;
+                }
+                (end, before) = (until, line);
                 lines.next();
             }
             records += 1;
@@ -449,6 +452,37 @@ mod tests {
             assert_eq!(texts(&rows, "level"), [None, Some("ERROR".to_owned())]);
             assert_eq!(texts(&rows, "exception"), [None, Some("KeyError".to_owned())]);
         }
+    }
+
+    #[test]
+    fn exceptions_that_came_of_each_other_are_one_row() {
+        let first = "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'x'\n";
+        let second = "Traceback (most recent call last):\n  File \"a.py\", line 9, in <module>\nRuntimeError: no x\n";
+        let of_run = |text: &str| {
+            let (rows, _) = read(text, None, Vec::new());
+            texts(&rows, "message").into_iter().flatten().collect::<Vec<_>>()
+        };
+        for joint in [
+            "During handling of the above exception, another exception occurred:",
+            "The above exception was the direct cause of the following exception:",
+        ] {
+            let chain = format!("{first}\n{joint}\n\n{second}");
+            let export: String = chain.lines().map(|line| format!("2024-05-01T12:00:05.123Z {line}\n")).collect();
+            for text in [chain.clone(), export, format!("24/05/01 12:00:01 ERROR A: {chain}")] {
+                let found = of_run(&text);
+                assert_eq!(found.len(), 1, "{text}");
+                assert!(found[0].ends_with("RuntimeError: no x"), "{}", found[0]);
+            }
+        }
+        assert_eq!(of_run(&format!("{first}{second}")).len(), 2);
+    }
+
+    #[test]
+    fn a_group_of_exceptions_is_a_traceback() {
+        let group = "  + Exception Group Traceback (most recent call last):\n  |   File \"a.py\", line 4, in <module>\n  | ExceptionGroup: many (2 sub-exceptions)\n  +-+---------------- 1 ----------------\n    | ValueError: 1\n    +------------------------------------\n";
+        assert!(recognize(group.as_bytes(), &Options::default()).is_some());
+        let (rows, _) = read(group, None, Vec::new());
+        assert_eq!(texts(&rows, "level"), [Some("ERROR".to_owned())]);
     }
 
     #[test]
