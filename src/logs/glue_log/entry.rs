@@ -239,11 +239,24 @@ pub fn begins(line: &[u8]) -> bool {
     prefix(valid.trim_end()).is_some() || without_colours(valid).is_some_and(|plain| prefix(plain.trim_end()).is_some())
 }
 
+/// Whether a line begins as an entry in JSON does, behind the time that an export puts before it: an object that has a level.
+pub fn begins_in_json(line: &[u8]) -> bool {
+    const NAMES: [&str; 4] = ["\"level", "\"log.level\"", "\"log_level\"", "\"severity\""];
+    if line.first() != Some(&b'{') && line.get(10) != Some(&b'T') {
+        return false;
+    }
+    let start = &line[..line.len().min(LOOK)];
+    let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let own = &valid[time_of_event(valid).map_or(0, |(_, length)| length)..];
+    own.starts_with("{\"") && NAMES.iter().any(|name| own.contains(name))
+}
+
 /// The entries that stand in one log event, as what a job prints at once may have several: each from a line that begins one on.
 pub fn apart(text: &[u8], start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
     let begins_at = move |line: usize| {
         let line = &text[line..end.min(line + LOOK)];
-        begins(line.split(|byte| *byte == b'\n').next().unwrap_or_default())
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        begins(line) || begins_in_json(line)
     };
     let mut next = Some(start);
     std::iter::from_fn(move || {
@@ -300,7 +313,7 @@ pub fn is_chained(before: &[u8], line: &[u8]) -> bool {
 /// Whether a text neither has the prefix of an entry nor belongs to a stack trace.
 pub fn is_plain(text: &[u8]) -> bool {
     let of_a_trace = text.first().is_some_and(u8::is_ascii_whitespace) || text.starts_with(b"Caused by:");
-    !of_a_trace && !is_traceback(text) && !begins(text)
+    !of_a_trace && !is_traceback(text) && !begins(text) && !begins_in_json(text)
 }
 
 /// The time of a log event that an export or `aws logs tail` puts before its line, with its zone, and how long it is, with the
@@ -348,7 +361,8 @@ pub fn without_times(text: &str, message: usize) -> Option<String> {
 
 /// Whether `line` belongs to the entry that `before` is so far.
 pub fn continues(before: &[u8], line: &[u8]) -> bool {
-    if begins(line) {
+    // one in JSON is a line, and has its stack trace in it
+    if begins(line) || begins_in_json(line) || begins_in_json(before) {
         return false;
     }
     // a traceback belongs to an entry that announced it, and stands alone behind a finished one and a progress bar

@@ -85,10 +85,22 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let lines = || text::lines(head).map(|(start, end)| &head[start..end]).take(LINES_MAX);
     // a launcher and a library may have written before the first entry
     let known = forced
-        || lines().take(LINES_FEW).any(entry::begins)
+        || lines().take(LINES_FEW).any(|line| entry::begins(line) || is_in_json(line))
         || has_entries(lines())
         || (lines().next().is_some_and(entry::is_traceback) && lines().any(entry::is_frame));
     known.then_some(SHAPE)
+}
+
+/// Whether a line is an entry in JSON, behind the time that an export puts before it.
+fn is_in_json(line: &[u8]) -> bool {
+    let own = &line[time_before(line).map_or(0, |(_, length)| length)..];
+    std::str::from_utf8(own).is_ok_and(|own| json::in_line(own).is_some())
+}
+
+/// The time that an export puts before a line, and how long it is with what belongs to it.
+fn time_before(line: &[u8]) -> Option<(i64, usize)> {
+    let start = &line[..line.len().min(LINE_MAX)];
+    entry::time_of_event(start.utf8_chunks().next().map_or("", |chunk| chunk.valid()))
 }
 
 /// Whether some of the lines begin entries, and from the first of these on one of ten does: prose may show an entry.
@@ -105,7 +117,11 @@ pub fn begins_entry(text: &str) -> bool {
 }
 
 pub const SHAPE: Shape =
-    Shape { table: &GLUE_LOG, header: false, quoted: None, begins: entry::begins, last_header: |_| None };
+    Shape { table: &GLUE_LOG, header: false, quoted: None, begins: begins_a_row, last_header: |_| None };
+
+fn begins_a_row(line: &[u8]) -> bool {
+    entry::begins(line) || entry::begins_in_json(line)
+}
 
 /// Log lines → batches; lines that begin no entry belong to the one before.
 pub fn batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch> {
@@ -169,13 +185,7 @@ impl Reader<'_> {
         let lines = text::lines(&bytes[..if is_export { length } else { 0 }])
             .map(|(start, end)| (start, end, None))
             .chain(entries.into_iter().flat_map(within));
-        let of_event = |start: usize, end: usize| {
-            if !is_export {
-                return None;
-            }
-            let line = &bytes[start..end.min(start + LINE_MAX)];
-            entry::time_of_event(line.utf8_chunks().next().map_or("", |chunk| chunk.valid()))
-        };
+        let of_event = |start: usize, end: usize| if is_export { time_before(&bytes[start..end]) } else { None };
         // without what an export puts before it
         let own = |start: usize, end: usize| &bytes[start + of_event(start, end).map_or(0, |(_, length)| length)..end];
         let mut lines = lines.filter(|&(start, end, _)| !own(start, end).trim_ascii().is_empty()).peekable();
@@ -263,11 +273,18 @@ impl Reader<'_> {
         let text =
             std::str::from_utf8(&bytes[start..end]).expect("the text was made UTF-8, and is cut between characters");
         let first = text.lines().next().unwrap_or_default();
-        let plain = || if is_export { entry::printed(first) } else { Prefix::default() };
-        let prefix = entry::prefix(first).unwrap_or_else(plain);
+        let plain = if is_export { entry::printed(first) } else { Prefix::default() };
+        if let Some(found) = json::in_line(&first[plain.message..]) {
+            if let Some(time) = found.time.or(time) {
+                self.columns.set_number(at("timestamp"), time);
+            }
+            for &(name, ref value) in &found.texts {
+                self.columns.set_new_text(at(name), value);
+            }
+            return self.end_row(plain.stream, None, context);
+        }
+        let prefix = entry::prefix(first).unwrap_or(plain);
         let Prefix { time: own, level, thread, logger, stream, message } = prefix;
-        let of_line = stream.map(|stream| Place::of(stream, None));
-        let place = of_line.as_ref().unwrap_or(&self.place);
         if let Some(time) = own.or(time) {
             self.columns.set_number(at("timestamp"), time);
         }
@@ -285,15 +302,22 @@ impl Reader<'_> {
             Some(message) => self.columns.set_new_text(at("message"), message.trim_ascii_end()),
             None => self.columns.set_text(at("message"), bytes, begin, begin + trimmed),
         }
-        let is_progress = entry::is_progress(&text[message..]);
+        let source = entry::is_progress(&text[message..]).then_some("progress");
+        self.end_row(stream, source, context);
+    }
+
+    /// Says of a row where it came from, and ends it. Its line may say of which stream it is, and the entry itself what wrote it.
+    fn end_row(&mut self, stream: Option<&str>, source: Option<&str>, context: Option<&Context>) {
+        let of_line = stream.map(|stream| Place::of(stream, None));
+        let place = of_line.as_ref().unwrap_or(&self.place);
         for (name, value) in beside(place, context) {
             let value = match name {
-                "source" if is_progress => Some("progress"),
+                "source" => source.or(value),
                 "logstream" => value.or(stream),
                 _ => value,
             };
             if let Some(value) = value {
-                self.columns.set_new_text(at(name), value);
+                self.columns.set_new_text(text::column(&GLUE_LOG, name), value);
             }
         }
         self.columns.set_partition(&text::Source { origin: self.origin, offset: self.offset, context });
