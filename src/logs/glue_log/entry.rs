@@ -194,6 +194,26 @@ pub fn end_progress(text: &mut [u8]) {
     }
 }
 
+/// Ends the line before a tab that an entry follows: `aws logs filter-log-events --query 'events[].message' --output text` prints entries
+/// with tabs between.
+pub fn end_at_tabs(text: &mut [u8]) {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\t', &text[at..]) {
+        let place = at + found;
+        at = place + 1;
+        // nearly all tabs are of stack traces
+        if !text.get(at).is_some_and(u8::is_ascii_digit) {
+            continue;
+        }
+        let line = &text[at..text.len().min(at + LOOK)];
+        let valid = line.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let has_level = |(_, length): (i64, usize)| level(valid[length..].trim_start_matches([' ', '['])).is_some();
+        if time(valid).is_some_and(has_level) {
+            text[place] = b'\n';
+        }
+    }
+}
+
 /// `ERROR:root:message`
 fn python_root(line: &str) -> Option<Prefix<'_>> {
     let (level, length) = level(line)?;

@@ -85,16 +85,27 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let lines = || text::lines(head).map(|(start, end)| &head[start..end]).take(LINES_MAX);
     // a launcher and a library may have written before the first entry
     let known = forced
-        || lines().take(LINES_FEW).any(|line| entry::begins(line) || is_in_json(line))
+        || lines().take(LINES_FEW).any(|line| entry::begins(line) || is_in_json(line) || names_run(line))
         || has_entries(lines())
-        || (lines().next().is_some_and(entry::is_traceback) && lines().any(entry::is_frame));
+        || (lines().next().is_some_and(|line| entry::is_traceback(own(line)))
+            && lines().any(|line| entry::is_frame(own(line))));
     known.then_some(SHAPE)
 }
 
 /// Whether a line is an entry in JSON, behind the time that an export puts before it.
 fn is_in_json(line: &[u8]) -> bool {
-    let own = &line[time_before(line).map_or(0, |(_, length)| length)..];
-    std::str::from_utf8(own).is_ok_and(|own| json::in_line(own).is_some())
+    std::str::from_utf8(own(line)).is_ok_and(|own| json::in_line(own).is_some())
+}
+
+/// Whether the stream of a run stands behind the time of a line, as `aws logs tail` puts it there, whatever the run printed.
+fn names_run(line: &[u8]) -> bool {
+    let before = &line[..line.len() - own(line).len()];
+    std::str::from_utf8(before).is_ok_and(|before| Place::of(before, None).run.is_some())
+}
+
+/// A line without what an export puts before it.
+fn own(line: &[u8]) -> &[u8] {
+    &line[time_before(line).map_or(0, |(_, length)| length)..]
 }
 
 /// The time that an export puts before a line, and how long it is with what belongs to it.
@@ -166,6 +177,9 @@ impl Reader<'_> {
         }
         if memchr::memmem::find(&bytes[..length], b"[Stage ").is_some() {
             entry::end_progress(&mut bytes[..length]);
+        }
+        if entries.is_empty() && memchr::memchr(b'\t', &bytes[..length]).is_some() {
+            entry::end_at_tabs(&mut bytes[..length]);
         }
         if !text::is_utf8(&bytes[..length]) {
             // a byte that is not UTF-8 becomes `?`, so that places stay
@@ -464,6 +478,40 @@ mod tests {
         // a multi-line log event has one time
         let (rows, _) = read("2024-05-01T12:00:05.123Z 24/05/01 12:00:01 ERROR A: x\n\tat y\n", None, Vec::new());
         assert_eq!(texts(&rows, "message"), [Some("x\n\tat y".to_owned())]);
+    }
+
+    #[test]
+    fn what_a_run_printed_is_known_by_its_stream_and_by_a_traceback() {
+        let is_known = |text: &str| recognize(text.as_bytes(), &Options::default()).is_some();
+        let run = format!("jr_{}", "0a".repeat(32));
+        let time = "2024-05-01T12:00:05.123000+00:00";
+        let tailed = format!("{time} {run} rows: 5\n{time} {run} rows: 6\n");
+        assert!(is_known(&tailed));
+        let (rows, _) = read(&tailed, None, Vec::new());
+        assert_eq!(texts(&rows, "message"), ["rows: 5", "rows: 6"].map(|text| Some(text.to_owned())));
+        assert_eq!(texts(&rows, "jobrunid"), vec![Some(run); 2]);
+        assert!(!is_known(&format!("{time} of-another-service rows: 5\n")));
+        let traceback = "Traceback (most recent call last):\n  File \"x\", line 1\nKeyError: 'a'\n";
+        let export: String = traceback.lines().map(|line| format!("2024-05-01T12:00:05.123Z {line}\n")).collect();
+        assert!(is_known(&export));
+    }
+
+    #[test]
+    fn entries_with_tabs_between_as_the_cli_prints_texts_are_apart() {
+        let entries = [
+            "24/05/01 12:00:01 INFO A: x",
+            "24/05/01 12:00:02 ERROR B: y\n\tat a.b(C.java:1)",
+            "2024-05-01 12:00:03,123 WARN [main] C: z",
+        ];
+        for between in ["\t", "\n\t"] {
+            let (rows, counts) = read(&entries.join(between), None, Vec::new());
+            assert_eq!(counts.of_table("glue_log"), (3, 3, 0), "{between:?}");
+            let messages = ["x", "y\n\tat a.b(C.java:1)", "z"].map(|text| Some(text.to_owned()));
+            assert_eq!(texts(&rows, "message"), messages, "{between:?}");
+        }
+        // a cell of a table that was printed is none
+        let (rows, _) = read("24/05/01 12:00:01 INFO A: id\t2024-05-01 12:00:00\t7\n", None, Vec::new());
+        assert_eq!(texts(&rows, "message"), [Some("id\t2024-05-01 12:00:00\t7".to_owned())]);
     }
 
     #[test]
