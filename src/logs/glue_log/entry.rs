@@ -332,7 +332,12 @@ pub fn is_chained(before: &[u8], line: &[u8]) -> bool {
 
 /// Whether a text neither has the prefix of an entry nor belongs to a stack trace.
 pub fn is_plain(text: &[u8]) -> bool {
-    let of_a_trace = text.first().is_some_and(u8::is_ascii_whitespace) || text.starts_with(b"Caused by:");
+    // a table that was printed begins with blanks too
+    let inside = text.trim_ascii_start();
+    let of_a_trace = text.first() == Some(&b'\t')
+        || text.starts_with(b"Caused by:")
+        || inside.len() < text.len() && (inside.starts_with(b"at ") || inside.starts_with(b"... "))
+        || is_frame(text);
     !of_a_trace && !is_traceback(text) && !begins(text) && !begins_in_json(text)
 }
 

@@ -611,6 +611,24 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_was_printed_takes_in_no_other_log_event() {
+        let events =
+            ["rows: 3", "   a  b\n0  1  2", "rows: 4", "java.io.IOException: x", "    at a.B.c(B.java:1)", "done"];
+        let text = events.join("\n");
+        let mut start = 0;
+        let entries = events.map(|event| {
+            let entry = Entry { start, end: start + event.len(), time: Some(Timestamp(7)) };
+            start = entry.end + 1;
+            entry
+        });
+        let (rows, _) = read(&text, None, entries.to_vec());
+        let expected = [events[0], events[1], events[2], "java.io.IOException: x\n    at a.B.c(B.java:1)", "done"];
+        // the blanks at the beginning are no part of a message
+        let found: Vec<String> = texts(&rows, "message").into_iter().flatten().collect();
+        assert_eq!(found.iter().map(|text| text.trim()).collect::<Vec<_>>(), expected.map(str::trim));
+    }
+
+    #[test]
     fn a_log_may_begin_with_lines_that_are_no_entry() {
         let known = |text: &str| recognize(text.as_bytes(), &Options::default()).is_some();
         let entry = "24/05/01 12:00:01 INFO SparkContext: Running Spark version 3.5.4\n";
