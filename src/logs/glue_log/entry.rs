@@ -308,14 +308,19 @@ pub fn without_colours(text: &str) -> Option<String> {
     Some(plain)
 }
 
-/// Whether a text begins with a traceback of Python, of one exception or of a group of them.
+/// Whether a text begins with an exception that nobody caught: a traceback of Python, of one or of a group of them, or a stack trace of
+/// Java.
 pub fn is_traceback(text: &[u8]) -> bool {
     text.starts_with(b"Traceback (most recent call last):")
+        || text.starts_with(b"Exception in thread \"")
         || text.trim_ascii_start().starts_with(b"+ Exception Group Traceback (most recent call last):")
 }
 
-/// Whether a line names a place in a script, as tracebacks do; those of groups have bars before it.
+/// Whether a line names a place in a program, as tracebacks do; those of groups have bars before it.
 pub fn is_frame(line: &[u8]) -> bool {
+    if line.starts_with(b"\tat ") {
+        return true;
+    }
     let place = line.iter().position(|byte| !matches!(byte, b' ' | b'|')).unwrap_or(0);
     place >= 2 && line[place..].starts_with(b"File \"")
 }
@@ -384,14 +389,22 @@ pub fn without_times(text: &str, message: usize) -> Option<String> {
     is_other.then_some(found)
 }
 
+/// Whether an entry has a level at which no exception is told.
+fn is_quiet(entry: &[u8]) -> bool {
+    let start = &entry[..entry.len().min(LOOK)];
+    let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let level = prefix(valid.lines().next().unwrap_or_default()).and_then(|prefix| prefix.level);
+    matches!(level, Some("TRACE" | "DEBUG" | "INFO"))
+}
+
 /// Whether `line` belongs to the entry that `before` is so far.
 pub fn continues(before: &[u8], line: &[u8]) -> bool {
     // one in JSON is a line, and has its stack trace in it
     if begins(line) || begins_in_json(line) || begins_in_json(before) {
         return false;
     }
-    // a traceback belongs to an entry that announced it, and stands alone behind a finished one and a progress bar
-    !(is_traceback(line) && (is_traceback(before) || before.starts_with(b"[Stage ")))
+    // a traceback belongs to an entry that announced it, and stands alone behind a finished one, a progress bar and what tells of no failure
+    !(is_traceback(line) && (is_traceback(before) || before.starts_with(b"[Stage ") || is_quiet(before)))
 }
 
 /// The first exception that an entry names: a word that ends in `Exception`, `Error` or `Throwable`, and stands at the

@@ -550,6 +550,24 @@ mod tests {
     }
 
     #[test]
+    fn an_exception_that_nobody_caught_is_no_part_of_an_entry_that_tells_of_none() {
+        let python =
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nPermissionError: Access Denied\n";
+        let java = "Exception in thread \"main\" java.io.IOException: Access Denied\n\tat a.B.c(B.java:1)\n";
+        for exception in [python, java] {
+            let levels = |first: &str| {
+                let (rows, _) = read(&format!("24/05/01 12:00:01 {first} A: x\n{exception}"), None, Vec::new());
+                texts(&rows, "level").into_iter().flatten().collect::<Vec<_>>()
+            };
+            assert_eq!(levels("INFO"), ["INFO", "ERROR"], "{exception}");
+            assert_eq!(levels("DEBUG"), ["DEBUG", "ERROR"], "{exception}");
+            assert_eq!(levels("ERROR"), ["ERROR"], "{exception}");
+            assert_eq!(levels("WARN"), ["WARN"], "{exception}");
+            assert!(recognize(exception.as_bytes(), &Options::default()).is_some());
+        }
+    }
+
+    #[test]
     fn a_group_of_exceptions_is_a_traceback() {
         let group = "  + Exception Group Traceback (most recent call last):\n  |   File \"a.py\", line 4, in <module>\n  | ExceptionGroup: many (2 sub-exceptions)\n  +-+---------------- 1 ----------------\n    | ValueError: 1\n    +------------------------------------\n";
         assert!(recognize(group.as_bytes(), &Options::default()).is_some());
