@@ -45,7 +45,8 @@ SELECT jobName AS resource,
 FROM glue_job_run
 WHERE jobRunState = 'SUCCEEDED'
   AND executionTime > 0
-GROUP BY account, jobName, hop(lastModifiedOn, INTERVAL '7 days', INTERVAL '21 days')
+GROUP BY account, region, jobName, hop(lastModifiedOn, INTERVAL '7 days', INTERVAL '21 days')
 HAVING runs_before >= 6
    AND runs_now >= 6
+   AND count(DISTINCT id) >= 12 -- a run that two sources tell of is one
    AND three_quarters_above_now > 1.1 * three_quarters_below_before
