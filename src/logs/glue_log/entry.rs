@@ -34,7 +34,8 @@ pub fn level(text: &str) -> Option<(&'static str, usize)> {
     Some((name, found.len()))
 }
 
-/// The time a line begins with, and how long it is: `24/05/01 12:00:01`, `2024-05-01 12:00:01,123`, `2024-05-01T12:00:01.123Z`.
+/// The time a line begins with, and how long it is: `24/05/01 12:00:01`, `2024/05/01 12:00:01`, `2024-05-01 12:00:01,123`,
+/// `2024-05-01T12:00:01.123Z`.
 pub fn time(line: &str) -> Option<(i64, usize)> {
     let bytes = line.as_bytes();
     let digits = |places: &[usize]| places.iter().all(|&place| bytes.get(place).is_some_and(u8::is_ascii_digit));
@@ -44,12 +45,11 @@ pub fn time(line: &str) -> Option<(i64, usize)> {
     let (day, mut end) = if digits(&[0, 1, 3, 4, 6, 7]) && bytes[2] == b'/' && bytes[5] == b'/' && clock(9) {
         (format!("20{}-{}-{}", &line[..2], &line[3..5], &line[6..8]), 17)
     } else if digits(&[0, 1, 2, 3, 5, 6, 8, 9])
-        && bytes[4] == b'-'
-        && bytes[7] == b'-'
+        && matches!((bytes[4], bytes[7]), (b'-', b'-') | (b'/', b'/'))
         && matches!(bytes.get(10), Some(b' ' | b'T'))
         && clock(11)
     {
-        (line[..10].to_owned(), 19)
+        (line[..10].replace('/', "-"), 19)
     } else {
         return None;
     };
@@ -557,6 +557,8 @@ mod tests {
         assert_eq!(at("[2024-05-01 12:00:01,007] INFO x"), "2024-05-01T12:00:01.007Z");
         assert_eq!(at("WARNING - 2024-05-01 12:00:01,007 - x"), "2024-05-01T12:00:01.007Z");
         assert_eq!(at("24/02/29 23:59:59 INFO A: x"), "2024-02-29T23:59:59Z");
+        assert_eq!(at("2024/02/29 23:59:59 INFO A: x"), "2024-02-29T23:59:59Z");
+        assert_eq!(prefix("2024/02-29 23:59:59 INFO A: x"), None);
         assert_eq!(prefix("24/13/45 99:99:99 INFO A: x"), None);
     }
 

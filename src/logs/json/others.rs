@@ -30,6 +30,8 @@ const KNOWN: &[(&[&str], &str)] = &[
     (&["\"SensitiveData:S3Object"], "a finding of Amazon Macie, which no table has"),
     (&["\"eventSource\"", "\"aws:s3\"", "\"s3\""], "a notification of S3 about an object: read the object itself"),
     (&["\"eventSource\"", "\"aws:sqs\"", "\"body\""], "a message of SQS in which no table knows anything"),
+    (&["\"metric_name\"", "\"namespace\"", "\"dimensions\""], "a metric of CloudWatch, which no table has"),
+    (&["\"_aws\"", "\"CloudWatchMetrics\""], "a metric of CloudWatch, which no table has"),
     (
         &["\"Command\"", "\"ScriptLocation\"", "\"ExecutionProperty\""],
         "the definition of a Glue job, which no table has: read its runs, as `aws glue get-job-runs` gives them",
@@ -74,6 +76,7 @@ mod tests {
         assert!(is(r#"{"detail-type":"Glue Crawler State Change","source":"aws.glue","detail":{}}"#, "crawler"));
         assert!(is(r#"{"detail-type":"Data Quality Evaluation","source":"aws.glue-dataquality"}"#, "data quality"));
         assert!(is(r#"{"detail-type":"Scheduled Event","source":"aws.events","detail":{}}"#, "EventBridge"));
+        assert!(is(r#"{"namespace":"Glue","metric_name":"x","dimensions":{}}"#, "metric"));
         assert!(is(r#"{"Jobs":[{"Command":{"ScriptLocation":"x"},"ExecutionProperty":{}}]}"#, "get-job-runs"));
         assert_eq!(what_is(br#"{"Event":"x"}"#), None);
     }
