@@ -331,8 +331,8 @@ pub fn is_chained(before: &[u8], line: &[u8]) -> bool {
         b"During handling of the above exception, another exception occurred:",
         b"The above exception was the direct cause of the following exception:",
     ];
-    let last = before.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    is_traceback(line) && JOINTS.contains(&last)
+    let last = || before.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    is_traceback(line) && JOINTS.contains(&last())
 }
 
 /// Whether a text neither has the prefix of an entry nor belongs to a stack trace.
