@@ -7,4 +7,4 @@
 SELECT id, jobName AS resource, coalesce(errorMessage, message) AS error
 FROM glue_job_run
 WHERE jobRunState IN ('FAILED', 'ERROR')
-  AND regexp_like(coalesce(errorMessage, message), 'access ?denied|not authorized to perform', 'i')
+  AND regexp_like(coalesce(errorMessage, message), 'access ?denied|not authorized to perform|insufficient lake formation permission|status code: 403|error occurred \(403\)', 'i')

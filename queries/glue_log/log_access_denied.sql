@@ -7,4 +7,4 @@
 SELECT logger, source, jobrunid AS resource, substr(message, 1, 300) AS message
 FROM glue_log
 WHERE level IN ('ERROR', 'FATAL')
-  AND regexp_like(message, 'access ?denied|not authorized to perform', 'i')
+  AND regexp_like(message, 'access ?denied|not authorized to perform|insufficient lake formation permission|status code: 403|error occurred \(403\)', 'i')

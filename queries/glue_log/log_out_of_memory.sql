@@ -7,4 +7,4 @@
 SELECT logger, source, executor, jobrunid AS resource
 FROM glue_log
 WHERE level IN ('WARN', 'ERROR', 'FATAL')
-  AND regexp_like(message, 'OutOfMemoryError|exceeding memory limits|Container killed by YARN|exit code 137')
+  AND regexp_like(message, '(^|[^A-Za-z])MemoryError|OutOfMemoryError|exceeding memory limits|Container killed by YARN|exit code 137')

@@ -643,6 +643,10 @@ fn of_another_log(head: &[u8]) -> Option<&'static str> {
         _ if matches!(line, [b'<', b'0'..=b'9', ..]) => Some("lines of syslog whose messages no table knows"),
         _ if line.starts_with(b"<") => Some("XML or HTML, such as an error that was saved in place of a log"),
         _ if is_base64(line) => Some("base64: decode what it packs, as `base64 -d` does"),
+        _ if is_answer_of_java(line) => Some("an answer as AWS's SDK for Java prints it: write it as JSON"),
+        [[b'2', b'0', _, _, b'-', _, _, b'-', _, _, b'T', .., b'Z' | b'0'], _, ..] => Some(
+            "lines with the times of log events before them that no table knows: `--table glue_log` takes them for what a Glue job printed",
+        ),
         _ => None,
     }
 }
@@ -650,6 +654,12 @@ fn of_another_log(head: &[u8]) -> Option<&'static str> {
 /// Whether a word is an address of version 4 and a port.
 fn is_of_port(word: &[u8]) -> bool {
     str::from_utf8(word).is_ok_and(|word| word.parse::<std::net::SocketAddrV4>().is_ok())
+}
+
+/// Whether a line begins as `GetJobRunsResponse(JobRuns=[JobRun(Id=...`
+fn is_answer_of_java(line: &[u8]) -> bool {
+    let class = line.split(|byte| *byte == b'(').next().unwrap_or_default();
+    class.len() < line.len() && class.ends_with(b"Response") && class.iter().all(u8::is_ascii_alphanumeric)
 }
 
 /// Whether a line is of a list in an answer of Glue, GuardDuty, CloudTrail or CloudWatch Logs.

@@ -437,6 +437,10 @@ fn logs_of_no_table_say_what_they_are() {
         reason("\nAn error occurred (AccessDenied) when calling LookupEvents").0.starts_with("an error of the AWS CLI")
     );
     assert!(reason("#Version: 1.0\n#Fields: date time\n").0.starts_with("an access log of CloudFront"));
+    for printed in ["2024-05-01T12:00:01.000Z rows: 5\n", "2024-05-01T12:00:01.000000+00:00 a-stream rows: 5\n"] {
+        assert!(reason(printed).0.contains("--table glue_log"), "{printed}");
+    }
+    assert!(reason("GetJobRunsResponse(JobRuns=[JobRun(Id=jr_1)])\n").0.contains("SDK for Java"));
     let thrice = read(Input::Bytes(gzip(&gzip(&gzip(b"{}"))).into()), &Options::default());
     assert_eq!(thrice.rejects[0].reason, "compressed three times over: decompress it once");
     assert!(reason("<134>1 2024-08-01T10:00:00Z host app - - - x\n").0.contains("syslog"));

@@ -61,8 +61,7 @@ struct Case {
     why: String,
     /// One record, as in [`Repeated`].
     event: Option<Value>,
-    #[serde(default = "once")]
-    times: u32,
+    times: Option<u32>,
     /// Or several.
     #[serde(default)]
     events: Vec<Repeated>,
@@ -78,13 +77,8 @@ struct Repeated {
     /// The record as AWS writes it; for text logs a string with the lines of a file.
     event: Value,
     /// How often; `{n}`, `{100+2n}` and `{2024-08-01T12:00:00Z+30n}` in its texts become what they are the n-th time,
-    /// counting from 0 (of a time, n is of seconds).
-    #[serde(default = "once")]
-    times: u32,
-}
-
-fn once() -> u32 {
-    1
+    /// counting from 0 (of a time, n is of seconds). Where it is not said the texts stay as they are.
+    times: Option<u32>,
 }
 
 /// Most records of a case.
@@ -99,11 +93,12 @@ impl Case {
         }
         let mut records = Vec::new();
         for Repeated { event, times } in one.iter().chain(&self.events) {
-            if *times > EVENTS_MAX {
-                return Err(format!("{times} times are too many: a case has at most {EVENTS_MAX} of a record"));
+            let count = times.unwrap_or(1);
+            if count > EVENTS_MAX {
+                return Err(format!("{count} times are too many: a case has at most {EVENTS_MAX} of a record"));
             }
-            for number in 0..i64::from(*times) {
-                let event = if *times > 1 { numbered(event, number) } else { event.clone() };
+            for number in 0..i64::from(count) {
+                let event = if times.is_some() { numbered(event, number) } else { event.clone() };
                 records.push(event.as_str().map_or_else(|| event.to_string(), str::to_owned));
             }
         }
@@ -419,9 +414,9 @@ mod tests {
         let text = "{n} {5+10n} {2024-08-01T23:59:50Z+10n} {x} {\"a\":{n}} {";
         assert_eq!(fill(text, 2), "2 25 2024-08-02T00:00:10Z {x} {\"a\":2} {");
         let case: Case = serde_json::from_str(
-            r#"{"fires": true, "why": "w", "events": [{"times": 2, "event": {"id": ["e{n}"], "n": 1}}, {"event": "l {n}"}]}"#,
+            r#"{"fires": true, "why": "w", "events": [{"times": 2, "event": {"id": ["e{n}"], "n": 1}}, {"times": 1, "event": "k {5+1n}"}, {"event": "l {n}"}]}"#,
         )
         .unwrap();
-        assert_eq!(case.records().unwrap(), [r#"{"id":["e0"],"n":1}"#, r#"{"id":["e1"],"n":1}"#, "l {n}"]);
+        assert_eq!(case.records().unwrap(), [r#"{"id":["e0"],"n":1}"#, r#"{"id":["e1"],"n":1}"#, "k 5", "l {n}"]);
     }
 }

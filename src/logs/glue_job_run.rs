@@ -1,8 +1,12 @@
 //! The `glue_job_run` table: one row per state of a Glue job run, as GetJobRuns, EventBridge or Step Functions tell it.
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch};
 use arrow::compute::is_not_null;
 use arrow::compute::kernels::zip::zip;
+use arrow::datatypes::Int32Type;
+use serde_json::Value;
 
 use crate::table::{Batch, Column, Kind, Names, Table};
 
@@ -20,7 +24,11 @@ pub static GLUE_JOB_RUN: Table = Table {
     columns: COLUMNS,
 };
 
-/// Runs that do not say when their state was reported have the next best time: of their end, else of their start.
+/// Columns that the API has a fixed list of words for.
+const OF_WORDS: [&str; 4] = ["jobmode", "jobrunstate", "workertype", "executionclass"];
+
+/// Runs that do not say when their state was reported have the next best time: of their end, else of their start. Those that are
+/// whole, and in no envelope, are of an answer of GetJobRuns.
 pub fn settled(batch: Batch) -> Batch {
     let rows = &batch.rows;
     let (place, _) = rows.schema_ref().column_with_name(GLUE_JOB_RUN.time).expect("the table has its time column");
@@ -32,8 +40,47 @@ pub fn settled(batch: Batch) -> Batch {
     }
     let mut columns = rows.columns().to_vec();
     columns[place] = time;
+    for name in OF_WORDS {
+        let (place, _) = rows.schema_ref().column_with_name(name).expect("a column of the table");
+        columns[place] = words(&columns[place]);
+    }
+    let (place, _) = rows.schema_ref().column_with_name("reportedby").expect("a column of the table");
+    // the API gives these with every run, and who takes some fields out of it seldom wants them
+    let whole = rows.column_by_name("predecessorruns").expect("a column of the table");
+    columns[place] = reported_by(&columns[place], whole);
     let rows = RecordBatch::try_new(rows.schema(), columns).expect("the columns keep their kinds");
     Batch { rows, ..batch }
+}
+
+/// Words that PowerShell's ConvertTo-Json writes as objects: `{"Value":"SUCCEEDED"}`.
+fn words(column: &ArrayRef) -> ArrayRef {
+    let symbols = column.as_dictionary::<Int32Type>();
+    let values = symbols.values().as_string::<i32>();
+    if !values.iter().flatten().any(|value| value.starts_with('{')) {
+        return column.clone();
+    }
+    let words: Vec<Option<String>> = values.iter().map(|value| value.map(word)).collect();
+    let of_row = |row: usize| symbols.key(row).and_then(|key| words[key].as_deref());
+    Arc::new((0..symbols.len()).map(of_row).collect::<DictionaryArray<Int32Type>>())
+}
+
+fn word(text: &str) -> String {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) if object.len() == 1 => {
+            object.get("Value").and_then(Value::as_str).unwrap_or(text).to_owned()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn reported_by(column: &ArrayRef, whole: &ArrayRef) -> ArrayRef {
+    let symbols = column.as_dictionary::<Int32Type>();
+    let values = symbols.values().as_string::<i32>();
+    let of_row = |row: usize| match symbols.key(row) {
+        Some(key) => Some(values.value(key)),
+        None => whole.is_valid(row).then_some("get_job_runs"),
+    };
+    Arc::new((0..symbols.len()).map(of_row).collect::<DictionaryArray<Int32Type>>())
 }
 
 const COLUMNS: &[Column] = &[
@@ -86,7 +133,7 @@ const COLUMNS: &[Column] = &[
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::AsArray;
+    use arrow::array::{Array, AsArray};
     use arrow::compute::cast;
     use arrow::datatypes::DataType;
 
@@ -94,12 +141,38 @@ mod tests {
     use crate::logs;
 
     fn time(run: &str) -> String {
+        column(run, "lastmodifiedon")
+    }
+
+    /// The first row's value, as text.
+    fn column(run: &str, name: &str) -> String {
         let (mut rejects, mut counts, options) = (Vec::new(), Counts::default(), Options::default());
         let mut reader = decode::open(Input::Bytes(run.to_owned().into()), Default::default(), &options);
         let records = reader.next(&mut rejects, &mut counts).unwrap().unwrap();
         let batches = logs::batches(vec![records], &options, &mut rejects, &mut counts);
-        let time = batches[0].rows.column_by_name("lastmodifiedon").unwrap();
-        cast(time, &DataType::Utf8).unwrap().as_string::<i32>().value(0).to_owned()
+        let values = cast(batches[0].rows.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
+        let values = values.as_string::<i32>();
+        if values.is_valid(0) { values.value(0).to_owned() } else { "null".to_owned() }
+    }
+
+    #[test]
+    fn what_powershell_writes_as_objects_are_words() {
+        let run = r#"[{"Id":"jr_1","JobName":"j","JobRunState":{"Value":"FAILED"},"WorkerType":{ "Value": "G.1X" },"ExecutionClass":{"Other":"x"}}]"#;
+        assert_eq!(column(run, "jobrunstate"), "FAILED");
+        assert_eq!(column(run, "workertype"), "G.1X");
+        assert_eq!(column(run, "executionclass"), r#"{"Other":"x"}"#);
+        assert_eq!(column(run, "jobmode"), "null");
+    }
+
+    #[test]
+    fn whole_runs_without_their_answer_are_of_it_too() {
+        let run = |more: &str| format!(r#"{{"Id":"jr_1","JobName":"j","JobRunState":"FAILED"{more}}}"#);
+        let whole = run(r#","PredecessorRuns":[]"#);
+        assert_eq!(column(&format!("[{whole}]"), "reportedby"), "get_job_runs");
+        // a part of the fields does not say what is null in the others
+        assert_eq!(column(&run(""), "reportedby"), "null");
+        let step = serde_json::json!({"type": "TaskSucceeded", "details": {"output": whole}}).to_string();
+        assert_eq!(column(&step, "reportedby"), "step_functions");
     }
 
     #[test]

@@ -34,7 +34,8 @@ pub fn level(text: &str) -> Option<(&'static str, usize)> {
     Some((name, found.len()))
 }
 
-/// The time a line begins with, and how long it is: `24/05/01 12:00:01`, `2024-05-01 12:00:01,123`, `2024-05-01T12:00:01.123Z`.
+/// The time a line begins with, and how long it is: `24/05/01 12:00:01`, `2024/05/01 12:00:01`, `2024-05-01 12:00:01,123`,
+/// `2024-05-01T12:00:01.123Z`.
 pub fn time(line: &str) -> Option<(i64, usize)> {
     let bytes = line.as_bytes();
     let digits = |places: &[usize]| places.iter().all(|&place| bytes.get(place).is_some_and(u8::is_ascii_digit));
@@ -44,12 +45,11 @@ pub fn time(line: &str) -> Option<(i64, usize)> {
     let (day, mut end) = if digits(&[0, 1, 3, 4, 6, 7]) && bytes[2] == b'/' && bytes[5] == b'/' && clock(9) {
         (format!("20{}-{}-{}", &line[..2], &line[3..5], &line[6..8]), 17)
     } else if digits(&[0, 1, 2, 3, 5, 6, 8, 9])
-        && bytes[4] == b'-'
-        && bytes[7] == b'-'
+        && matches!((bytes[4], bytes[7]), (b'-', b'-') | (b'/', b'/'))
         && matches!(bytes.get(10), Some(b' ' | b'T'))
         && clock(11)
     {
-        (line[..10].to_owned(), 19)
+        (line[..10].replace('/', "-"), 19)
     } else {
         return None;
     };
@@ -194,6 +194,26 @@ pub fn end_progress(text: &mut [u8]) {
     }
 }
 
+/// Ends the line before a tab that an entry follows: `aws logs filter-log-events --query 'events[].message' --output text` prints entries
+/// with tabs between.
+pub fn end_at_tabs(text: &mut [u8]) {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr(b'\t', &text[at..]) {
+        let place = at + found;
+        at = place + 1;
+        // nearly all tabs are of stack traces
+        if !text.get(at).is_some_and(u8::is_ascii_digit) {
+            continue;
+        }
+        let line = &text[at..text.len().min(at + LOOK)];
+        let valid = line.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        let has_level = |(_, length): (i64, usize)| level(valid[length..].trim_start_matches([' ', '['])).is_some();
+        if time(valid).is_some_and(has_level) {
+            text[place] = b'\n';
+        }
+    }
+}
+
 /// `ERROR:root:message`
 fn python_root(line: &str) -> Option<Prefix<'_>> {
     let (level, length) = level(line)?;
@@ -239,11 +259,24 @@ pub fn begins(line: &[u8]) -> bool {
     prefix(valid.trim_end()).is_some() || without_colours(valid).is_some_and(|plain| prefix(plain.trim_end()).is_some())
 }
 
+/// Whether a line begins as an entry in JSON does, behind the time that an export puts before it: an object that has a level.
+pub fn begins_in_json(line: &[u8]) -> bool {
+    const NAMES: [&str; 4] = ["\"level", "\"log.level\"", "\"log_level\"", "\"severity\""];
+    if line.first() != Some(&b'{') && line.get(10) != Some(&b'T') {
+        return false;
+    }
+    let start = &line[..line.len().min(LOOK)];
+    let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let own = &valid[time_of_event(valid).map_or(0, |(_, length)| length)..];
+    own.starts_with("{\"") && NAMES.iter().any(|name| own.contains(name))
+}
+
 /// The entries that stand in one log event, as what a job prints at once may have several: each from a line that begins one on.
 pub fn apart(text: &[u8], start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
     let begins_at = move |line: usize| {
         let line = &text[line..end.min(line + LOOK)];
-        begins(line.split(|byte| *byte == b'\n').next().unwrap_or_default())
+        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        begins(line) || begins_in_json(line)
     };
     let mut next = Some(start);
     std::iter::from_fn(move || {
@@ -275,14 +308,42 @@ pub fn without_colours(text: &str) -> Option<String> {
     Some(plain)
 }
 
+/// Whether a text begins with an exception that nobody caught: a traceback of Python, of one or of a group of them, or a stack trace of
+/// Java.
 pub fn is_traceback(text: &[u8]) -> bool {
     text.starts_with(b"Traceback (most recent call last):")
+        || text.starts_with(b"Exception in thread \"")
+        || text.trim_ascii_start().starts_with(b"+ Exception Group Traceback (most recent call last):")
+}
+
+/// Whether a line names a place in a program, as tracebacks do; those of groups have bars before it.
+pub fn is_frame(line: &[u8]) -> bool {
+    if line.starts_with(b"\tat ") {
+        return true;
+    }
+    let place = line.iter().position(|byte| !matches!(byte, b' ' | b'|')).unwrap_or(0);
+    place >= 2 && line[place..].starts_with(b"File \"")
+}
+
+/// Whether a traceback is that of an exception that came of the one before it, with whose end it is told.
+pub fn is_chained(before: &[u8], line: &[u8]) -> bool {
+    const JOINTS: [&[u8]; 2] = [
+        b"During handling of the above exception, another exception occurred:",
+        b"The above exception was the direct cause of the following exception:",
+    ];
+    let last = || before.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    is_traceback(line) && JOINTS.contains(&last())
 }
 
 /// Whether a text neither has the prefix of an entry nor belongs to a stack trace.
 pub fn is_plain(text: &[u8]) -> bool {
-    let of_a_trace = text.first().is_some_and(u8::is_ascii_whitespace) || text.starts_with(b"Caused by:");
-    !of_a_trace && !is_traceback(text) && !begins(text)
+    // a table that was printed begins with blanks too
+    let inside = text.trim_ascii_start();
+    let of_a_trace = text.first() == Some(&b'\t')
+        || text.starts_with(b"Caused by:")
+        || inside.len() < text.len() && (inside.starts_with(b"at ") || inside.starts_with(b"... "))
+        || is_frame(text);
+    !of_a_trace && !is_traceback(text) && !begins(text) && !begins_in_json(text)
 }
 
 /// The time of a log event that an export or `aws logs tail` puts before its line, with its zone, and how long it is, with the
@@ -328,13 +389,22 @@ pub fn without_times(text: &str, message: usize) -> Option<String> {
     is_other.then_some(found)
 }
 
+/// Whether an entry has a level at which no exception is told.
+fn is_quiet(entry: &[u8]) -> bool {
+    let start = &entry[..entry.len().min(LOOK)];
+    let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let level = prefix(valid.lines().next().unwrap_or_default()).and_then(|prefix| prefix.level);
+    matches!(level, Some("TRACE" | "DEBUG" | "INFO"))
+}
+
 /// Whether `line` belongs to the entry that `before` is so far.
 pub fn continues(before: &[u8], line: &[u8]) -> bool {
-    if begins(line) {
+    // one in JSON is a line, and has its stack trace in it
+    if begins(line) || begins_in_json(line) || begins_in_json(before) {
         return false;
     }
-    // a traceback belongs to an entry that announced it, and stands alone behind a finished one and a progress bar
-    !(is_traceback(line) && (is_traceback(before) || before.starts_with(b"[Stage ")))
+    // a traceback belongs to an entry that announced it, and stands alone behind a finished one, a progress bar and what tells of no failure
+    !(is_traceback(line) && (is_traceback(before) || before.starts_with(b"[Stage ") || is_quiet(before)))
 }
 
 /// The first exception that an entry names: a word that ends in `Exception`, `Error` or `Throwable`, and stands at the
@@ -487,6 +557,8 @@ mod tests {
         assert_eq!(at("[2024-05-01 12:00:01,007] INFO x"), "2024-05-01T12:00:01.007Z");
         assert_eq!(at("WARNING - 2024-05-01 12:00:01,007 - x"), "2024-05-01T12:00:01.007Z");
         assert_eq!(at("24/02/29 23:59:59 INFO A: x"), "2024-02-29T23:59:59Z");
+        assert_eq!(at("2024/02/29 23:59:59 INFO A: x"), "2024-02-29T23:59:59Z");
+        assert_eq!(prefix("2024/02-29 23:59:59 INFO A: x"), None);
         assert_eq!(prefix("24/13/45 99:99:99 INFO A: x"), None);
     }
 

@@ -4,10 +4,61 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::entry;
+use super::{GLUE_LOG, entry};
+use crate::logs::json::Clockwork;
 use crate::table::Batch;
+
+/// An entry in JSON that stands as a line among others.
+pub struct InLine {
+    /// Microseconds since the epoch.
+    pub time: Option<i64>,
+    /// What it says, by column.
+    pub texts: Vec<(&'static str, String)>,
+}
+
+/// Reads a line that is an entry in JSON: an object with a level and a message, and with a time, a logger or a thread. `None` of any
+/// other.
+pub fn in_line(line: &str) -> Option<InLine> {
+    if !line.starts_with('{') {
+        return None;
+    }
+    let mut object: Map<String, Value> = serde_json::from_str(line.trim_end()).ok()?;
+    let key_of = |name: &str| {
+        let column = GLUE_LOG.columns.iter().find(|column| column.name == name).expect("a column of the table");
+        column.path.split('|').find(|key| object.get(*key).is_some_and(|value| !value.is_null()))
+    };
+    let keys = ["level", "message", "timestamp", "logger", "thread", "exception"].map(key_of);
+    let [level, message, time, logger, thread, exception] = keys;
+    let (level, message) = (level?, message?);
+    time.or(logger).or(thread)?;
+    let text = |key: &str| match &object[key] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let message = text(message);
+    let named = exception.map(|key| class(&text(key))).or_else(|| entry::exception(&message).map(str::to_owned));
+    let read =
+        |text: String| entry::time(&text).map(|(time, _)| time).or_else(|| Clockwork::default().read(text.as_bytes()));
+    let time = object.get("instant").and_then(instant).or_else(|| read(text(time?)));
+    let mut texts = vec![("level", level_name(&text(level)))];
+    texts.extend(logger.map(|key| ("logger", text(key))));
+    texts.extend(thread.map(|key| ("thread", text(key))));
+    texts.extend(named.map(|class| ("exception", class)));
+    texts.push(("message", message));
+    object.retain(|key, value| !value.is_null() && !keys.contains(&Some(key.as_str())));
+    if !object.is_empty() {
+        texts.push(("unmapped", Value::Object(object).to_string()));
+    }
+    Some(InLine { time, texts })
+}
+
+/// Microseconds since the epoch of log4j 2's `instant` object.
+fn instant(instant: &Value) -> Option<i64> {
+    let seconds = instant.get("epochSecond")?.as_i64()?.checked_mul(1_000_000)?;
+    seconds.checked_add(instant.get("nanoOfSecond").and_then(Value::as_i64).unwrap_or(0) / 1_000)
+}
 
 /// Levels in log4j's words, the class of the first exception, and times that no JSON time column reads.
 pub fn settled(batch: Batch) -> Batch {
@@ -64,16 +115,11 @@ fn times(rows: &RecordBatch, column: &ArrayRef) -> ArrayRef {
     let others = rows.column_by_name("unmapped").expect("a column of the table").as_string_view();
     let found = |row: usize| {
         let object: Value = serde_json::from_str(others.is_valid(row).then(|| others.value(row))?).ok()?;
-        let instant = || {
-            let instant = object.get("instant")?;
-            let seconds = instant.get("epochSecond")?.as_i64()?.checked_mul(1_000_000)?;
-            seconds.checked_add(instant.get("nanoOfSecond").and_then(Value::as_i64).unwrap_or(0) / 1_000)
-        };
         let text = || {
             let names = ["timestamp", "@timestamp", "time", "ts", "asctime"];
             names.iter().find_map(|name| Some(entry::time(object.get(*name)?.as_str()?)?.0))
         };
-        instant().or_else(text)
+        object.get("instant").and_then(instant).or_else(text)
     };
     // the time in the entry is better than that of its envelope
     let filled: TimestampMicrosecondArray =
@@ -120,6 +166,36 @@ mod tests {
         let found: Vec<[&str; 6]> =
             found.iter().map(|row| row.each_ref().map(|text| text.as_deref().unwrap_or_default())).collect();
         assert_eq!(found, [expected], "{line}");
+    }
+
+    #[test]
+    fn entries_in_json_among_lines_are_rows_like_those_of_json() {
+        let names = ["timestamp", "level", "logger", "unmapped", "message", "exception"];
+        let json = r#"{"level":"error","location":"main:12","message":"Access Denied","timestamp":"2024-05-01 12:00:05,123+0000","logger":"orders"}"#;
+        let failed = r#"{"timeMillis":1714564801118,"thread":"main","level":"WARN","loggerName":"a.B","message":"x","thrown":{"name":"java.io.IOException"}}"#;
+        let expected = [
+            ["2024-05-01T12:00:01Z", "INFO", "A", "", "begins", ""],
+            ["2024-05-01T12:00:05.123Z", "ERROR", "orders", r#"{"location":"main:12"}"#, "Access Denied", ""],
+            ["2024-05-01T12:00:06Z", "INFO", "A", "", "goes on\nand on", ""],
+            ["2024-05-01T12:00:01.118Z", "WARN", "a.B", "", "x", "java.io.IOException"],
+        ];
+        let lines = ["24/05/01 12:00:01 INFO A: begins", json, "24/05/01 12:00:06 INFO A: goes on", "and on", failed];
+        let of_file = lines.join("\n");
+        let of_s3: String = lines.iter().map(|line| format!("2024-05-01T12:00:09.500Z {line}\n")).collect();
+        let run = format!("jr_{}", "0a".repeat(32));
+        let of_cli: String =
+            lines.iter().map(|line| format!("2024-05-01T12:00:09.500000+00:00 {run}-driver {line}\n")).collect();
+        for text in [of_file, of_s3, of_cli] {
+            let found = read(&text, names);
+            let found: Vec<[&str; 6]> =
+                found.iter().map(|row| row.each_ref().map(|text| text.as_deref().unwrap_or_default())).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+        // alone they tell what a text is, and an object that has no more than a level does not
+        let exported = |json: &str| format!("2024-05-01T12:00:09.500Z {json}\n2024-05-01T12:00:09.500Z {json}\n");
+        assert_eq!(read(&exported(json), names).len(), 2);
+        let is_known = |text: &str| super::super::recognize(text.as_bytes(), &Options::default()).is_some();
+        assert!(!is_known(&exported(r#"{"level":3,"message":"x"}"#)));
     }
 
     #[test]

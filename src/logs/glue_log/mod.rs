@@ -85,10 +85,33 @@ pub fn recognize(head: &[u8], options: &Options) -> Option<Shape> {
     let lines = || text::lines(head).map(|(start, end)| &head[start..end]).take(LINES_MAX);
     // a launcher and a library may have written before the first entry
     let known = forced
-        || lines().take(LINES_FEW).any(entry::begins)
+        || lines().take(LINES_FEW).any(|line| entry::begins(line) || is_in_json(line) || names_run(line))
         || has_entries(lines())
-        || (lines().next().is_some_and(entry::is_traceback) && lines().any(|line| line.starts_with(b"  File \"")));
+        || (lines().next().is_some_and(|line| entry::is_traceback(own(line)))
+            && lines().any(|line| entry::is_frame(own(line))));
     known.then_some(SHAPE)
+}
+
+/// Whether a line is an entry in JSON, behind the time that an export puts before it.
+fn is_in_json(line: &[u8]) -> bool {
+    std::str::from_utf8(own(line)).is_ok_and(|own| json::in_line(own).is_some())
+}
+
+/// Whether the stream of a run stands behind the time of a line, as `aws logs tail` puts it there, whatever the run printed.
+fn names_run(line: &[u8]) -> bool {
+    let before = &line[..line.len() - own(line).len()];
+    std::str::from_utf8(before).is_ok_and(|before| Place::of(before, None).run.is_some())
+}
+
+/// A line without what an export puts before it.
+fn own(line: &[u8]) -> &[u8] {
+    &line[time_before(line).map_or(0, |(_, length)| length)..]
+}
+
+/// The time that an export puts before a line, and how long it is with what belongs to it.
+fn time_before(line: &[u8]) -> Option<(i64, usize)> {
+    let start = &line[..line.len().min(LINE_MAX)];
+    entry::time_of_event(start.utf8_chunks().next().map_or("", |chunk| chunk.valid()))
 }
 
 /// Whether some of the lines begin entries, and from the first of these on one of ten does: prose may show an entry.
@@ -105,7 +128,11 @@ pub fn begins_entry(text: &str) -> bool {
 }
 
 pub const SHAPE: Shape =
-    Shape { table: &GLUE_LOG, header: false, quoted: None, begins: entry::begins, last_header: |_| None };
+    Shape { table: &GLUE_LOG, header: false, quoted: None, begins: begins_a_row, last_header: |_| None };
+
+fn begins_a_row(line: &[u8]) -> bool {
+    entry::begins(line) || entry::begins_in_json(line)
+}
 
 /// Log lines → batches; lines that begin no entry belong to the one before.
 pub fn batches(records: Vec<Records>, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch> {
@@ -151,6 +178,9 @@ impl Reader<'_> {
         if memchr::memmem::find(&bytes[..length], b"[Stage ").is_some() {
             entry::end_progress(&mut bytes[..length]);
         }
+        if entries.is_empty() && memchr::memchr(b'\t', &bytes[..length]).is_some() {
+            entry::end_at_tabs(&mut bytes[..length]);
+        }
         if !text::is_utf8(&bytes[..length]) {
             // a byte that is not UTF-8 becomes `?`, so that places stay
             let mut at = 0;
@@ -169,13 +199,7 @@ impl Reader<'_> {
         let lines = text::lines(&bytes[..if is_export { length } else { 0 }])
             .map(|(start, end)| (start, end, None))
             .chain(entries.into_iter().flat_map(within));
-        let of_event = |start: usize, end: usize| {
-            if !is_export {
-                return None;
-            }
-            let line = &bytes[start..end.min(start + LINE_MAX)];
-            entry::time_of_event(line.utf8_chunks().next().map_or("", |chunk| chunk.valid()))
-        };
+        let of_event = |start: usize, end: usize| if is_export { time_before(&bytes[start..end]) } else { None };
         // without what an export puts before it
         let own = |start: usize, end: usize| &bytes[start + of_event(start, end).map_or(0, |(_, length)| length)..end];
         let mut lines = lines.filter(|&(start, end, _)| !own(start, end).trim_ascii().is_empty()).peekable();
@@ -185,11 +209,14 @@ impl Reader<'_> {
             let time = time.or_else(|| of_event(start, end).map(|(time, _)| time));
             let first = own(start, end);
             let is_printed = time.is_some() && entry::is_plain(first);
-            while let Some(&(begin, until, _)) = lines.peek()
-                && entry::continues(first, own(begin, until))
-                && !(is_printed && entry::is_plain(own(begin, until)))
-            {
-                end = until;
+            let mut before = first;
+            while let Some(&(begin, until, _)) = lines.peek() {
+                let line = own(begin, until);
+                let belongs = entry::continues(first, line) || entry::is_chained(before, line);
+                if !belongs || is_printed && entry::is_plain(line) {
+                    break;
+                }
+                (end, before) = (until, line);
                 lines.next();
             }
             records += 1;
@@ -260,11 +287,18 @@ impl Reader<'_> {
         let text =
             std::str::from_utf8(&bytes[start..end]).expect("the text was made UTF-8, and is cut between characters");
         let first = text.lines().next().unwrap_or_default();
-        let plain = || if is_export { entry::printed(first) } else { Prefix::default() };
-        let prefix = entry::prefix(first).unwrap_or_else(plain);
+        let plain = if is_export { entry::printed(first) } else { Prefix::default() };
+        if let Some(found) = json::in_line(&first[plain.message..]) {
+            if let Some(time) = found.time.or(time) {
+                self.columns.set_number(at("timestamp"), time);
+            }
+            for &(name, ref value) in &found.texts {
+                self.columns.set_new_text(at(name), value);
+            }
+            return self.end_row(plain.stream, None, context);
+        }
+        let prefix = entry::prefix(first).unwrap_or(plain);
         let Prefix { time: own, level, thread, logger, stream, message } = prefix;
-        let of_line = stream.map(|stream| Place::of(stream, None));
-        let place = of_line.as_ref().unwrap_or(&self.place);
         if let Some(time) = own.or(time) {
             self.columns.set_number(at("timestamp"), time);
         }
@@ -282,15 +316,22 @@ impl Reader<'_> {
             Some(message) => self.columns.set_new_text(at("message"), message.trim_ascii_end()),
             None => self.columns.set_text(at("message"), bytes, begin, begin + trimmed),
         }
-        let is_progress = entry::is_progress(&text[message..]);
+        let source = entry::is_progress(&text[message..]).then_some("progress");
+        self.end_row(stream, source, context);
+    }
+
+    /// Says of a row where it came from, and ends it. Its line may say of which stream it is, and the entry itself what wrote it.
+    fn end_row(&mut self, stream: Option<&str>, source: Option<&str>, context: Option<&Context>) {
+        let of_line = stream.map(|stream| Place::of(stream, None));
+        let place = of_line.as_ref().unwrap_or(&self.place);
         for (name, value) in beside(place, context) {
             let value = match name {
-                "source" if is_progress => Some("progress"),
+                "source" => source.or(value),
                 "logstream" => value.or(stream),
                 _ => value,
             };
             if let Some(value) = value {
-                self.columns.set_new_text(at(name), value);
+                self.columns.set_new_text(text::column(&GLUE_LOG, name), value);
             }
         }
         self.columns.set_partition(&text::Source { origin: self.origin, offset: self.offset, context });
@@ -440,6 +481,40 @@ mod tests {
     }
 
     #[test]
+    fn what_a_run_printed_is_known_by_its_stream_and_by_a_traceback() {
+        let is_known = |text: &str| recognize(text.as_bytes(), &Options::default()).is_some();
+        let run = format!("jr_{}", "0a".repeat(32));
+        let time = "2024-05-01T12:00:05.123000+00:00";
+        let tailed = format!("{time} {run} rows: 5\n{time} {run} rows: 6\n");
+        assert!(is_known(&tailed));
+        let (rows, _) = read(&tailed, None, Vec::new());
+        assert_eq!(texts(&rows, "message"), ["rows: 5", "rows: 6"].map(|text| Some(text.to_owned())));
+        assert_eq!(texts(&rows, "jobrunid"), vec![Some(run); 2]);
+        assert!(!is_known(&format!("{time} of-another-service rows: 5\n")));
+        let traceback = "Traceback (most recent call last):\n  File \"x\", line 1\nKeyError: 'a'\n";
+        let export: String = traceback.lines().map(|line| format!("2024-05-01T12:00:05.123Z {line}\n")).collect();
+        assert!(is_known(&export));
+    }
+
+    #[test]
+    fn entries_with_tabs_between_as_the_cli_prints_texts_are_apart() {
+        let entries = [
+            "24/05/01 12:00:01 INFO A: x",
+            "24/05/01 12:00:02 ERROR B: y\n\tat a.b(C.java:1)",
+            "2024-05-01 12:00:03,123 WARN [main] C: z",
+        ];
+        for between in ["\t", "\n\t"] {
+            let (rows, counts) = read(&entries.join(between), None, Vec::new());
+            assert_eq!(counts.of_table("glue_log"), (3, 3, 0), "{between:?}");
+            let messages = ["x", "y\n\tat a.b(C.java:1)", "z"].map(|text| Some(text.to_owned()));
+            assert_eq!(texts(&rows, "message"), messages, "{between:?}");
+        }
+        // a cell of a table that was printed is none
+        let (rows, _) = read("24/05/01 12:00:01 INFO A: id\t2024-05-01 12:00:00\t7\n", None, Vec::new());
+        assert_eq!(texts(&rows, "message"), [Some("id\t2024-05-01 12:00:00\t7".to_owned())]);
+    }
+
+    #[test]
     fn a_traceback_behind_a_progress_bar_is_an_entry_of_its_own() {
         let lines = "[Stage 2:=====>  (10 + 4) / 20]\nTraceback (most recent call last):\n  File \"x\", line 1\nKeyError: 'a'\n";
         let export: String = lines.lines().map(|line| format!("2024-05-01T12:00:05.123Z {line}\n")).collect();
@@ -449,6 +524,55 @@ mod tests {
             assert_eq!(texts(&rows, "level"), [None, Some("ERROR".to_owned())]);
             assert_eq!(texts(&rows, "exception"), [None, Some("KeyError".to_owned())]);
         }
+    }
+
+    #[test]
+    fn exceptions_that_came_of_each_other_are_one_row() {
+        let first = "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nKeyError: 'x'\n";
+        let second = "Traceback (most recent call last):\n  File \"a.py\", line 9, in <module>\nRuntimeError: no x\n";
+        let of_run = |text: &str| {
+            let (rows, _) = read(text, None, Vec::new());
+            texts(&rows, "message").into_iter().flatten().collect::<Vec<_>>()
+        };
+        for joint in [
+            "During handling of the above exception, another exception occurred:",
+            "The above exception was the direct cause of the following exception:",
+        ] {
+            let chain = format!("{first}\n{joint}\n\n{second}");
+            let export: String = chain.lines().map(|line| format!("2024-05-01T12:00:05.123Z {line}\n")).collect();
+            for text in [chain.clone(), export, format!("24/05/01 12:00:01 ERROR A: {chain}")] {
+                let found = of_run(&text);
+                assert_eq!(found.len(), 1, "{text}");
+                assert!(found[0].ends_with("RuntimeError: no x"), "{}", found[0]);
+            }
+        }
+        assert_eq!(of_run(&format!("{first}{second}")).len(), 2);
+    }
+
+    #[test]
+    fn an_exception_that_nobody_caught_is_no_part_of_an_entry_that_tells_of_none() {
+        let python =
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nPermissionError: Access Denied\n";
+        let java = "Exception in thread \"main\" java.io.IOException: Access Denied\n\tat a.B.c(B.java:1)\n";
+        for exception in [python, java] {
+            let levels = |first: &str| {
+                let (rows, _) = read(&format!("24/05/01 12:00:01 {first} A: x\n{exception}"), None, Vec::new());
+                texts(&rows, "level").into_iter().flatten().collect::<Vec<_>>()
+            };
+            assert_eq!(levels("INFO"), ["INFO", "ERROR"], "{exception}");
+            assert_eq!(levels("DEBUG"), ["DEBUG", "ERROR"], "{exception}");
+            assert_eq!(levels("ERROR"), ["ERROR"], "{exception}");
+            assert_eq!(levels("WARN"), ["WARN"], "{exception}");
+            assert!(recognize(exception.as_bytes(), &Options::default()).is_some());
+        }
+    }
+
+    #[test]
+    fn a_group_of_exceptions_is_a_traceback() {
+        let group = "  + Exception Group Traceback (most recent call last):\n  |   File \"a.py\", line 4, in <module>\n  | ExceptionGroup: many (2 sub-exceptions)\n  +-+---------------- 1 ----------------\n    | ValueError: 1\n    +------------------------------------\n";
+        assert!(recognize(group.as_bytes(), &Options::default()).is_some());
+        let (rows, _) = read(group, None, Vec::new());
+        assert_eq!(texts(&rows, "level"), [Some("ERROR".to_owned())]);
     }
 
     #[test]
@@ -502,6 +626,24 @@ mod tests {
         assert_eq!(messages[..2], ["rows: 3", "rows: 4"]);
         assert!(messages[2].ends_with("Caused by: y"), "{messages:?}");
         assert_eq!(messages[3], "done");
+    }
+
+    #[test]
+    fn a_table_that_was_printed_takes_in_no_other_log_event() {
+        let events =
+            ["rows: 3", "   a  b\n0  1  2", "rows: 4", "java.io.IOException: x", "    at a.B.c(B.java:1)", "done"];
+        let text = events.join("\n");
+        let mut start = 0;
+        let entries = events.map(|event| {
+            let entry = Entry { start, end: start + event.len(), time: Some(Timestamp(7)) };
+            start = entry.end + 1;
+            entry
+        });
+        let (rows, _) = read(&text, None, entries.to_vec());
+        let expected = [events[0], events[1], events[2], "java.io.IOException: x\n    at a.B.c(B.java:1)", "done"];
+        // the blanks at the beginning are no part of a message
+        let found: Vec<String> = texts(&rows, "message").into_iter().flatten().collect();
+        assert_eq!(found.iter().map(|text| text.trim()).collect::<Vec<_>>(), expected.map(str::trim));
     }
 
     #[test]

@@ -514,7 +514,13 @@ impl<'a> Parser<'a> {
         while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t' | b',' | 0] = record {
             record = rest;
         }
-        self.reject(table, here, reason, record, around);
+        // a job that logs in JSON has lines of Spark's log between its own
+        let is_entry = table == GLUE_LOG.name
+            && record.first() != Some(&b'{')
+            && glue_log::begins_entry(&String::from_utf8_lossy(record));
+        if !(is_entry && self.message(record, here, None, around)) {
+            self.reject(table, here, reason, record, around);
+        }
         resume
     }
 

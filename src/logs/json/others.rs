@@ -30,6 +30,17 @@ const KNOWN: &[(&[&str], &str)] = &[
     (&["\"SensitiveData:S3Object"], "a finding of Amazon Macie, which no table has"),
     (&["\"eventSource\"", "\"aws:s3\"", "\"s3\""], "a notification of S3 about an object: read the object itself"),
     (&["\"eventSource\"", "\"aws:sqs\"", "\"body\""], "a message of SQS in which no table knows anything"),
+    (&["\"metric_name\"", "\"namespace\"", "\"dimensions\""], "a metric of CloudWatch, which no table has"),
+    (&["\"_aws\"", "\"CloudWatchMetrics\""], "a metric of CloudWatch, which no table has"),
+    (
+        &["\"Command\"", "\"ScriptLocation\"", "\"ExecutionProperty\""],
+        "the definition of a Glue job, which no table has: read its runs, as `aws glue get-job-runs` gives them",
+    ),
+    (
+        &["\"detail-type\"", "\"aws.glue"],
+        "an event of Glue that is about no run of a job (a crawler, the catalog, data quality), which no table has",
+    ),
+    (&["\"detail-type\"", "\"source\"", "\"detail\""], "an event of EventBridge that no table has"),
 ];
 
 /// Of an object with a member for each column, in which every row has its number.
@@ -62,6 +73,11 @@ mod tests {
         assert!(is(r#"{"ProductArn":"x","AwsAccountId":"y","Resources":[]}"#, "Security Hub"));
         assert!(is(r#"{"eventSource":"aws:s3","s3":{}}"#, "S3"));
         assert!(is(r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1"}"#, "Kubernetes"));
+        assert!(is(r#"{"detail-type":"Glue Crawler State Change","source":"aws.glue","detail":{}}"#, "crawler"));
+        assert!(is(r#"{"detail-type":"Data Quality Evaluation","source":"aws.glue-dataquality"}"#, "data quality"));
+        assert!(is(r#"{"detail-type":"Scheduled Event","source":"aws.events","detail":{}}"#, "EventBridge"));
+        assert!(is(r#"{"namespace":"Glue","metric_name":"x","dimensions":{}}"#, "metric"));
+        assert!(is(r#"{"Jobs":[{"Command":{"ScriptLocation":"x"},"ExecutionProperty":{}}]}"#, "get-job-runs"));
         assert_eq!(what_is(br#"{"Event":"x"}"#), None);
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::decode::{Body, Context, Entry, Lines, Records, Shape, Text};
 use crate::logs::TABLES;
 use crate::logs::cloudtrail::CLOUDTRAIL;
-use crate::logs::glue_log::{GLUE_LOG, begins_entry};
+use crate::logs::glue_log::{GLUE_LOG, begins_entry, is_of_a_job};
 use crate::table::{Column, Kind, Table};
 use crate::time::Timestamp;
 
@@ -470,10 +470,17 @@ impl Parser<'_> {
             !Arc::ptr_eq(&before.origin, around.origin) || before.context.as_ref() != around.context
         };
         let before = self.messages.as_ref().filter(|before| !is_apart(before)).map(|before| before.table);
+        // whatever it printed
+        let is_of_run = || {
+            self.options.table.is_none()
+                && around.depth == 0
+                && around.context.is_some_and(|context| is_of_a_job(context))
+        };
         let table = match shape.filter(is_known) {
             Some(shape) => shape.table,
             // what stands behind an entry of a log is of that log
             None if before.is_some_and(|table| table.name == GLUE_LOG.name) => &GLUE_LOG,
+            None if is_of_run() => &GLUE_LOG,
             None => return false,
         };
         if before.is_none_or(|before| before.name != table.name) {
@@ -710,7 +717,7 @@ fn is_step(object: &Members<'_>) -> bool {
 fn context(object: &Members<'_>, around: &Around<'_>) -> Arc<Context> {
     if object.get("detail").is_none() {
         // one for all that is inside: a list may have a million texts
-        return around.context.cloned().unwrap_or_default();
+        return in_stream(object, around.context.cloned().unwrap_or_default());
     }
     let before = around.context.map(|context| (**context).clone()).unwrap_or_default();
     let time = object.text("time").and_then(|text| scalar::Clockwork::default().read(text.as_bytes()));
@@ -722,6 +729,18 @@ fn context(object: &Members<'_>, around: &Around<'_>) -> Arc<Context> {
         log_stream: before.log_stream,
         reported_by: Some("eventbridge"),
     })
+}
+
+/// The same with the stream of a run of a Glue job that an object names, as log events alone (`--query events`) and rows of Logs Insights
+/// that the console exports do.
+fn in_stream(object: &Members<'_>, before: Arc<Context>) -> Arc<Context> {
+    match ["logStreamName", "@logStream"].into_iter().find_map(|name| object.text(name)) {
+        Some(stream) if before.log_stream.is_none() => {
+            let found = Context { log_stream: Some(stream.to_owned()), ..(*before).clone() };
+            if is_of_a_job(&found) { Arc::new(found) } else { before }
+        }
+        Some(_) | None => before,
+    }
 }
 
 /// Where reading can go on after damage, at `from` or later: at an object that begins a line, or one whose first

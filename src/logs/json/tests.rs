@@ -764,6 +764,21 @@ fn a_json_entry_of_a_glue_log_has_the_run_and_the_stream_of_its_envelope() {
 }
 
 #[test]
+fn lines_of_a_glue_log_between_entries_in_json_are_read() {
+    let json = r#"{"level":"WARN","message":"m","logger":"L","timestamp":"2024-08-01T12:00:00Z"}"#;
+    let lines = "24/08/01 12:00:01 ERROR A: failed\njava.io.IOException: x\n\tat a.B.c(B.java:1)\n24/08/01 12:00:02 INFO A: done";
+    let read = read_text(format!("{json}\n{lines}\n{json}\nhello\n{json}\n{lines}\n"));
+    assert_eq!(reasons(&read), ["not JSON"]);
+    let mut levels = column(&read, "glue_log", "level");
+    levels.sort();
+    assert_eq!(levels, some(&["ERROR", "ERROR", "INFO", "INFO", "WARN", "WARN", "WARN"]));
+    let exceptions = column(&read, "glue_log", "exception");
+    assert_eq!(exceptions.into_iter().flatten().collect::<Vec<_>>(), ["java.io.IOException"; 2]);
+    // between other records they are what a tool wrote
+    assert_eq!(reasons(&read_text(format!("{}\n{lines}\n{}\n", event(1), event(2)))), ["not JSON"]);
+}
+
+#[test]
 fn an_aggregated_event_has_the_time_of_its_window_and_the_account_that_received_it() {
     let aggregated = r#"{"eventVersion":"1.0","accountId":"444455556666","eventId":"a","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","awsRegion":"us-east-1","eventSource":"s3.amazonaws.com","timeWindow":{"windowStart":"2024-08-01T12:00:00Z","windowEnd":"2024-08-01T12:05:00Z","windowSize":"PT5M"},"summary":{"details":[]}}"#;
     let read = read_text(format!(r#"{{"Records":[{aggregated},{}]}}"#, event(1)));

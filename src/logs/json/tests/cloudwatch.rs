@@ -321,6 +321,30 @@ fn entries_that_are_messages_of_objects_are_read() {
 }
 
 #[test]
+fn log_events_alone_are_of_the_runs_that_their_streams_name() {
+    let runs = ["0a", "0b"].map(|digits| format!("jr_{}", digits.repeat(32)));
+    let event = |names: [&str; 3], run: &str, message: &str| {
+        let [stream, time, text] = names;
+        serde_json::json!({stream: format!("{run}-driver"), time: 1_722_511_823_000_i64, text: message})
+    };
+    for names in [["logStreamName", "timestamp", "message"], ["@logStream", "@timestamp", "@message"]] {
+        let events = [
+            event(names, &runs[0], "24/08/01 11:30:23 ERROR Main: failed"),
+            event(names, &runs[0], "java.io.IOException: x"),
+            event(names, &runs[1], "rows: 5\n"),
+        ];
+        let read = read_text(serde_json::Value::from(events.to_vec()).to_string());
+        assert_eq!(reasons(&read), [""; 0], "{names:?}");
+        assert_eq!(messages(&read), ["failed\njava.io.IOException: x", "rows: 5"], "{names:?}");
+        assert_eq!(column(&read, "glue_log", "jobrunid"), some(&[&runs[0], &runs[1]]), "{names:?}");
+        assert_eq!(column(&read, "glue_log", "source"), some(&["driver", "driver"]), "{names:?}");
+    }
+    // what stands in another stream may be of anything
+    let other = event(["logStreamName", "timestamp", "message"], "app", "hello").to_string();
+    assert_eq!(reasons(&read_text(other)), ["no table is known for this object"]);
+}
+
+#[test]
 fn rows_of_logs_insights_over_a_glue_log_have_its_account_and_group() {
     let stream = format!("jr_{}-driver", "0a".repeat(32));
     let log = "111122223333:/aws-glue/jobs/error";
