@@ -8,7 +8,7 @@ use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 
 use super::again::Again;
-use super::peel::{Member, Members, OBJECT_IN_TEXT};
+use super::peel::{Member, Members};
 use super::plan::{Action, Field, Key, Node, Plan, is_alike};
 use super::scalar::{self, Clockwork};
 use super::walk::{Cursor, NO_COLON, NO_KEY, Stop};
@@ -199,7 +199,13 @@ impl Fill {
     /// True when the row being read may have columns that stand in the record as texts of JSON, or field by field.
     #[inline]
     pub fn has_otherwise(&self) -> bool {
-        !self.unmapped.is_empty() && (self.is_flat || self.has_unmapped(OBJECT_IN_TEXT))
+        !self.unmapped.is_empty() && (self.is_flat || self.has_json_in_text())
+    }
+
+    /// True when a member that no column takes is a text that begins as an object or a list does: `"userIdentity":"{\"type\":...`.
+    fn has_json_in_text(&self) -> bool {
+        let mut texts = memchr::memmem::find_iter(&self.unmapped, b"\":\"");
+        texts.any(|at| matches!(self.unmapped.get(at + 3), Some(b'{' | b'[')))
     }
 
     /// True when what the row being read has may be another's, or no value as it stands.
@@ -540,9 +546,8 @@ impl Fill {
     #[inline]
     fn scalar(&mut self, cursor: &mut Cursor<'_>, set: impl Fn(&mut Fill, &[u8]) -> bool) -> Result<bool, Stop> {
         if cursor.byte()? == b'"' {
-            let string = cursor.string()?;
-            let text = &cursor.bytes()[string.start..string.end];
-            return Ok(matches!(text, b"" | b"-") || set(self, text));
+            let text = cursor.string()?.unescaped(cursor)?;
+            return Ok(matches!(&*text, b"" | b"-") || set(self, &text));
         }
         let (start, end) = cursor.skip()?;
         let value = &cursor.bytes()[start..end];

@@ -39,6 +39,9 @@ fn evidence(table: &Table) -> &'static [&'static [&'static str]] {
             &["eventname", "sourceipaddress"],
             &["eventsource", "eventversion"],
             &["insightdetails", "eventtype"],
+            // without its type, else the call that `insightDetails` names would be the event
+            &["insightdetails", "eventid"],
+            &["insightdetails", "eventtime"],
         ],
         "vpc_flow" => &[
             &["srcaddr", "dstaddr", "action"],
@@ -102,9 +105,6 @@ const LOOKED_UP: &[u8] = b"CloudTrailEvent";
 
 /// The event itself, as Splunk exports it beside the fields that it took out of it.
 const RAW: &[u8] = b"\"_raw\":\"{";
-
-/// Where `unmapped` may have a column of an object that is a text: `"userIdentity":"{\"type\":...`.
-pub(super) const OBJECT_IN_TEXT: &[u8] = b"\":\"{\\\"";
 
 /// The members of an object, by their places in the index.
 pub(super) struct Members<'a> {

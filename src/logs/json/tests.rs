@@ -517,6 +517,45 @@ fn an_identity_that_is_a_text_is_read_as_the_object_in_it() {
 }
 
 #[test]
+fn columns_that_are_texts_are_read_however_these_are_written() {
+    let who = r#"{"type":"IAMUser","accountId":"111122223333"}"#;
+    // as .NET writes a quote, and with a line end as in pretty JSON
+    for text in [who.replace('"', r"\u0022"), who.replace('{', r"{\n  ").replace('"', r#"\""#)] {
+        let read = read_text(event(1).replace(who, &format!("\"{text}\"")));
+        assert_eq!(column(&read, "cloudtrail", "useridentity.type"), some(&["IAMUser"]), "{text}");
+        assert_eq!(column(&read, "cloudtrail", "unmapped"), [None], "{text}");
+    }
+    // a list alone
+    let listed = r#""resources":"[{\"ARN\":\"a\"}]","eventID""#;
+    let read = read_text(event(1).replace(r#""eventID""#, listed));
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), [None]);
+    assert_eq!(read.batches[0].rows.column_by_name("resources").unwrap().null_count(), 0);
+}
+
+#[test]
+fn times_and_flags_mean_what_their_escapes_stand_for() {
+    // as .NET writes a plus, and PowerShell a slash
+    for time in [r"2024-08-01T13:30:23\u002B02:00", r"\/Date(1722511823000)\/"] {
+        let read = read_text(event(1).replace("2024-08-01T11:30:23Z", time));
+        assert_eq!(column(&read, "cloudtrail", "eventtime"), some(&["2024-08-01T11:30:23Z"]), "{time}");
+        assert_eq!(column(&read, "cloudtrail", "unmapped"), [None], "{time}");
+    }
+    let read = read_text(event(1).replace(r#""eventID""#, r#""readOnly":"tru\u0065","eventID""#));
+    assert_eq!(column(&read, "cloudtrail", "readonly"), some(&["true"]));
+}
+
+#[test]
+fn an_insight_without_a_type_is_a_row_of_its_own() {
+    let details =
+        r#"{"state":"Start","eventSource":"autoscaling.amazonaws.com","eventName":"CompleteLifecycleAction"}"#;
+    let event = format!(r#"{{"eventTime":"2024-08-01T11:30:23Z","eventID":"a","insightDetails":{details}}}"#);
+    let read = read_text(event);
+    assert_eq!(ids(&read), ["a"]);
+    assert_eq!(column(&read, "cloudtrail", "insightdetails"), some(&[details]));
+    assert_eq!(column(&read, "cloudtrail", "eventname"), [None]);
+}
+
+#[test]
 fn an_event_of_records_needs_a_name_and_a_time_only() {
     let bare = r#"{"eventName":"CreateUser","eventTime":"2024-08-01T11:30:23Z"}"#;
     let read = read_text(format!("{{\"Records\":[{bare},{bare},{{\"eventName\":\"x\"}}]}}"));
