@@ -732,6 +732,10 @@ fn behind_damage_the_next_of_a_list_is_found_by_how_it_begins() {
             );
         }
     }
+    // an answer that begins as no record does is a part of the damaged one
+    let answered = event(1).replace(r#""eventID""#, r#""responseElements":{"requestId":"r","x":{}},"eventID""#);
+    let read = read_text(format!("{}\n{}", answered.replacen(r#""iam"#, "iam", 1), event(2)));
+    assert_eq!((ids(&read), read.rejects.len()), (vec!["id-2".to_owned()], 1));
     // what is sound is stepped over by itself, each
     for text in [listed([lower(1), "null,7,\"x\"".to_owned(), lower(3)]), queued([lower(1), "[]".to_owned(), lower(3)])]
     {
