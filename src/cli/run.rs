@@ -269,7 +269,7 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
 
 /// 3 when an input could not be read, or a finding was not written or not accepted (the answer is then incomplete), else 1
 /// when a finding is severe enough, else that of the signal which ended the run before its input did, else 0.
-fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>) -> ExitCode {
+pub fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>) -> ExitCode {
     let severe = fail_on.is_some_and(|least| outcome.findings.iter().any(|finding| finding.severity >= least));
     let sent = outcome.summary.sent.values().all(|sent| sent.refused == 0 && sent.waiting == 0);
     // one that follows for months meets an object now and then that is gone; a source that is, nobody reads any more
