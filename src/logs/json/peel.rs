@@ -11,14 +11,14 @@ use super::fill::{Fill, is_attribute, is_column};
 use super::plan::{Action, Plan, is_alike};
 use super::walk::{self, Cursor, Stop};
 use super::{
-    Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, elastic, insights, others, packed, plan, query, scalar,
-    texts,
+    Around, Messages, NESTED_MAX, Nested, Parser, braces, cloudwatch, elastic, insights, others, packed, plan, query,
+    scalar, texts,
 };
 use crate::decode::{Body, Context, Entry, Lines, Records, Shape, Text};
 use crate::logs::TABLES;
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::logs::glue_log::{GLUE_LOG, begins_entry};
-use crate::table::{Column, Kind, Table};
+use crate::table::{Kind, Table};
 use crate::time::Timestamp;
 
 /// Objects around records are searched this deep.
@@ -615,6 +615,15 @@ impl Parser<'_> {
             let top = top.strip_suffix("{}").unwrap_or(top);
             is_told.get(&top.as_bytes().to_ascii_lowercase()) == Some(&true)
         };
+        let kind_of = |member: &Member<'_>| {
+            let mut columns = columns.iter();
+            columns.find(|column| column.name.as_bytes().eq_ignore_ascii_case(member.name)).map(|column| column.kind)
+        };
+        // so has who makes JSON of an answer of Athena, and maps beside them
+        let is_printed = object.members.iter().any(|member| {
+            let nested = kind_of(member).filter(|kind| matches!(kind, Kind::Struct(_) | Kind::List(_)));
+            nested.is_some_and(|kind| braces::read(&member.unescaped(), kind).is_some())
+        });
         for member in &object.members {
             if let Some(path) = str::from_utf8(member.name).ok().and_then(|name| plan.path_inside(name))
                 && !has_whole(&path)
@@ -626,20 +635,22 @@ impl Parser<'_> {
                 }
                 continue;
             }
-            let is_column = |column: &Column| {
-                matches!(column.kind, Kind::Struct(_) | Kind::List(_))
-                    && column.name.as_bytes().eq_ignore_ascii_case(member.name)
+            let kind = kind_of(member);
+            let text = match kind {
+                Some(Kind::Struct(_) | Kind::List(_)) => member.unescaped(),
+                Some(Kind::Json) if is_printed => member.unescaped(),
+                _ => Vec::new(),
             };
-            let text = if columns.iter().any(is_column) { member.unescaped() } else { Vec::new() };
             let is_json = matches!(text.first(), Some(b'{' | b'['))
                 && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
-            is_other |= is_json;
+            let json = if is_json { Some(text) } else { kind.and_then(|kind| braces::read(&text, kind)) };
+            is_other |= json.is_some();
             record.extend_from_slice(if record.len() > 1 { b",\"" } else { b"\"" });
             record.extend_from_slice(member.name);
             record.extend_from_slice(b"\":");
             match are_lists.then(|| serde_json::from_slice(member.value).ok()).flatten() {
                 Some(value) => record.extend_from_slice(alone(value).to_string().as_bytes()),
-                None => record.extend_from_slice(if is_json { &text } else { member.value }),
+                None => record.extend_from_slice(json.as_deref().unwrap_or(member.value)),
             }
         }
         for (name, value) in inside.as_object().into_iter().flatten() {

@@ -525,6 +525,18 @@ fn columns_that_are_texts_are_read_however_these_are_written() {
         assert_eq!(column(&read, "cloudtrail", "useridentity.type"), some(&["IAMUser"]), "{text}");
         assert_eq!(column(&read, "cloudtrail", "unmapped"), [None], "{text}");
     }
+    // as Athena and CloudTrail Lake print them, maps too, where somebody made JSON of the rows
+    let printed = event(1)
+        .replace(who, r#""{type=IAMUser, accountid=111122223333, sessioncontext=null}""#)
+        .replace(r#"{"userName":"u1"}"#, r#""{userName=u1, tags={\"a\":[1]}}""#);
+    let read = read_text(printed);
+    assert_eq!(column(&read, "cloudtrail", "useridentity.accountid"), some(&["111122223333"]));
+    assert_eq!(column(&read, "cloudtrail", "account"), some(&["111122223333"]));
+    assert_eq!(column(&read, "cloudtrail", "requestparameters"), some(&[r#"{"userName":"u1","tags":{"a":[1]}}"#]));
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), [None]);
+    // a text that is no object stays one
+    let read = read_text(event(1).replace(r#"{"userName":"u1"}"#, r#""{userName=u1}""#));
+    assert_eq!(column(&read, "cloudtrail", "requestparameters"), some(&[r#""{userName=u1}""#]));
     // a list alone
     let listed = r#""resources":"[{\"ARN\":\"a\"}]","eventID""#;
     let read = read_text(event(1).replace(r#""eventID""#, listed));
