@@ -592,7 +592,7 @@ impl Parser<'_> {
             return Ok(false);
         }
         let plan = self.fills[open].fill.plan;
-        let columns = plan.table.columns;
+        let table = plan.table;
         let mut is_other = false;
         let mut record = vec![b'{'];
         let mut inside = Value::Object(serde_json::Map::new());
@@ -615,13 +615,9 @@ impl Parser<'_> {
             let top = top.strip_suffix("{}").unwrap_or(top);
             is_told.get(&top.as_bytes().to_ascii_lowercase()) == Some(&true)
         };
-        let kind_of = |member: &Member<'_>| {
-            let mut columns = columns.iter();
-            columns.find(|column| column.name.as_bytes().eq_ignore_ascii_case(member.name)).map(|column| column.kind)
-        };
         // so has who makes JSON of an answer of Athena, and maps beside them
         let is_printed = object.members.iter().any(|member| {
-            let nested = kind_of(member).filter(|kind| matches!(kind, Kind::Struct(_) | Kind::List(_)));
+            let nested = table.kind(member.name).filter(|kind| matches!(kind, Kind::Struct(_) | Kind::List(_)));
             nested.is_some_and(|kind| braces::read(&member.unescaped(), kind).is_some())
         });
         for member in &object.members {
@@ -635,7 +631,7 @@ impl Parser<'_> {
                 }
                 continue;
             }
-            let kind = kind_of(member);
+            let kind = table.kind(member.name);
             let text = match kind {
                 Some(Kind::Struct(_) | Kind::List(_)) => member.unescaped(),
                 Some(Kind::Json) if is_printed => member.unescaped(),
