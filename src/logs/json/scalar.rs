@@ -52,19 +52,37 @@ impl Clockwork {
         if let Some(millis) = text.strip_prefix("/Date(").and_then(|text| text.strip_suffix(")/")) {
             return millis.parse::<i64>().ok()?.checked_mul(1000);
         }
-        // and the portal of Microsoft Sentinel the last
-        const FORMS: [&str; 4] =
-            ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%MZ", "%m/%d/%Y, %I:%M:%S%.f %p"];
+        const FORMS: [&str; 10] = [
+            "%Y-%m-%dT%H:%M:%S%.f",
+            "%Y-%m-%d %H:%M:%S%.f",
+            "%Y-%m-%dT%H:%MZ",
+            // a spreadsheet
+            "%Y-%m-%d %H:%M",
+            "%Y/%m/%d %H:%M:%S%.f",
+            // the portal of Microsoft Sentinel
+            "%m/%d/%Y, %I:%M:%S%.f %p",
+            // PowerShell, in CSV
+            "%m/%d/%Y %I:%M:%S %p",
+            // Kibana and OpenSearch Dashboards
+            "%B %d, %Y @ %H:%M:%S%.f",
+            // Java, as Gson writes dates
+            "%B %d, %Y, %I:%M:%S %p",
+            "%B %d, %Y %I:%M:%S %p",
+        ];
         for form in FORMS {
             if let Ok(time) = chrono::NaiveDateTime::parse_from_str(plain, form) {
                 return Some(time.and_utc().timestamp_micros());
             }
         }
-        // the console shows the last
-        for form in ["%Y-%m-%dT%H:%M:%S%.f%z", "%B %d, %Y, %H:%M:%S (UTC%:z)"] {
-            if let Ok(time) = chrono::DateTime::parse_from_str(text, form) {
+        // PostgreSQL, Ruby and Go print the second, and the console shows the last
+        for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%B %d, %Y, %H:%M:%S (UTC%:z)"] {
+            if let Ok(time) = chrono::DateTime::parse_from_str(plain, form) {
                 return Some(time.timestamp_micros());
             }
+        }
+        // HTTP and JavaScript
+        if let Ok(time) = chrono::DateTime::parse_from_rfc2822(text) {
+            return Some(time.timestamp_micros());
         }
         epoch(text)
     }
@@ -283,6 +301,24 @@ mod tests {
         assert_eq!(clock.read(b"2024-08-01 11:30:23 UTC"), Some(1_722_511_823_000_000));
         assert_eq!(clock.read(b"2024-08-01 11:30:23 CET"), None);
         assert_eq!(clock.read(b"2024-08-01T11:30Z"), Some(1_722_511_800_000_000));
+        for (text, micros) in [
+            ("Aug 1, 2024 @ 11:30:23.500", 500_000),
+            ("Aug 1, 2024, 11:30:23 AM", 0),
+            ("Aug 1, 2024, 11:30:23\u{202f}AM", 0),
+            ("Aug 1, 2024 11:30:23 AM", 0),
+            ("8/1/2024 11:30:23 AM", 0),
+            ("2024/08/01 11:30:23", 0),
+            ("2024-08-01 11:30:23.5+00", 500_000),
+            ("2024-08-01 13:30:23 +0200", 0),
+            ("2024-08-01 11:30:23 +0000 UTC", 0),
+            ("2024-08-01T11:30:23+00", 0),
+            ("Thu, 01 Aug 2024 11:30:23 GMT", 0),
+        ] {
+            assert_eq!(clock.read(text.as_bytes()), Some(1_722_511_823_000_000 + micros), "{text}");
+        }
+        assert_eq!(clock.read(b"2024-08-01 11:30"), Some(1_722_511_800_000_000));
+        // the day or the month may be the first
+        assert_eq!(clock.read(b"01/08/2024 11:30:23"), None);
         assert_eq!(clock.read(b"yesterday"), None);
         assert_eq!(clock.read(b"inf"), None);
     }
