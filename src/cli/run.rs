@@ -22,6 +22,7 @@ use crate::memory::Size;
 use crate::pipeline::Outcome;
 use crate::pipeline::summary::counted;
 use crate::rule::Severity;
+use crate::sink::table::plain;
 use crate::sink::{self, Format, Refused};
 use crate::source::kinesis::Leases;
 use crate::source::shards::Share;
@@ -301,7 +302,7 @@ fn write_findings(name: &str, format: Format, findings: &[Finding]) -> anyhow::R
 
 fn tell(refused: &[Refused], findings: usize) {
     for Refused { id, rule, why } in refused {
-        output::say(format_args!("weir: finding {id} of {rule} left out: {why}"));
+        output::say(format_args!("weir: finding {id} of {rule} left out: {}", plain(why)));
     }
     if !refused.is_empty() {
         output::say(format_args!("weir: {} of {findings} findings left out", refused.len()));
