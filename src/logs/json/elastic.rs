@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::peel::Members;
 use super::{query, scalar};
 
 /// Where in a document something stands, and where in a record of CloudTrail it belongs.
@@ -88,6 +89,15 @@ const OF_FLOWS: &[(&str, &str)] = &[
     ("/event/end", "end"),
     ("/cloud/region", "region"),
 ];
+
+/// Whether an object is the line that a bulk request has before each document: `{"index":{"_index":"logs"}}`.
+pub(super) fn is_action(object: &Members<'_>) -> bool {
+    let [action] = &object.members[..] else { return false };
+    let names_place = |name: &[u8]| memchr::memmem::find(action.value, name).is_some();
+    matches!(action.name, b"index" | b"create" | b"update" | b"delete")
+        && action.value.starts_with(b"{")
+        && (action.value.len() == 2 || names_place(b"\"_index\"") || names_place(b"\"_id\""))
+}
 
 /// Whether the `event` of a document has the text of the record.
 pub(super) fn has_original(event: &[u8]) -> bool {

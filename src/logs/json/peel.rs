@@ -315,7 +315,8 @@ impl Parser<'_> {
             return Ok(true);
         }
         // a finding of ours, whose evidence may have what an event has
-        if ["rule", "priority", "evidence", "event_ids"].iter().all(|name| object.get(name).is_some()) {
+        let is_finding = ["rule", "priority", "evidence", "event_ids"].iter().all(|name| object.get(name).is_some());
+        if is_finding || elastic::is_action(&object) {
             self.set_aside("");
             return Ok(true);
         }

@@ -604,6 +604,12 @@ fn what_is_no_log_record_is_set_aside() {
         "evidence":{"eventName":"CreateUser","eventSource":"iam.amazonaws.com","userIdentity":{"type":"Root"}}}"#;
     let mut read = read_text(finding.replace('\n', ""));
     assert_eq!((read.counts.of("").set_aside, read.rejects.len(), read.counts.of("cloudtrail").rows), (1, 0, 0));
+    let bulk = |action: &str| read_text([1, 2].map(|n| format!("{action}\n{}\n", event(n))).concat());
+    for action in [r#"{"index":{}}"#, r#"{ "create" : { "_index" : "trail", "_id" : "1" } }"#] {
+        let mut read = bulk(action);
+        assert_eq!((ids(&read).len(), read.counts.of("").set_aside, read.rejects.len()), (2, 2, 0), "{action}");
+    }
+    assert_eq!(bulk(r#"{"index":{"other":1}}"#).rejects.len(), 2);
     assert_eq!(read_text(r#"{"Records":[]}"#).rejects.len(), 0);
     assert_eq!(read_text("").rejects.len(), 0);
 }
