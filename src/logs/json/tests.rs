@@ -206,6 +206,20 @@ fn what_stands_as_base64_is_any_object() {
 }
 
 #[test]
+fn what_lambda_is_handed_of_a_broker_is_unpacked() {
+    let [one, two] = [1, 2].map(|n| base64(event(n).as_bytes()));
+    let record = |value: &str| format!(r#"{{"topic":"t","partition":0,"offset":15,"key":"YQ==","value":"{value}"}}"#);
+    let kafka = format!(r#"{{"eventSource":"aws:kafka","records":{{"t-0":[{},{}]}}}}"#, record(&one), record(&two));
+    let active = format!(
+        r#"{{"eventSource":"aws:mq","messages":[{{"messageID":"a","data":"{one}"}},{{"messageID":"b","data":"{two}"}}]}}"#
+    );
+    for text in [kafka, active] {
+        let read = read_text(&text);
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-2".to_owned()], vec![]), "{text}");
+    }
+}
+
+#[test]
 fn packed_texts_in_one_another_have_an_end() {
     let mut text = event(1);
     for depth in 1..7 {
