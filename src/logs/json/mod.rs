@@ -742,7 +742,8 @@ fn time_of_export(bytes: &[u8]) -> Option<usize> {
 /// Length of what stands before an object in its line ([`may_precede_object`]).
 #[cold]
 fn length_of_prefix(bytes: &[u8], here: usize, end: usize) -> Option<usize> {
-    let begins_line = here == 0 || bytes[here - 1] == b'\n';
+    let before = &bytes[..here];
+    let begins_line = before.is_empty() || before.ends_with(b"\n") || before == "\u{feff}".as_bytes();
     let line = bytes[here..end.min(here + PRECEDING_MAX)].split(|byte| *byte == b'\n').next().unwrap_or_default();
     let length = memchr::memchr(b'{', line)?;
     let is_prefix = begins_line && may_precede_object(&line[..length]);
