@@ -119,7 +119,7 @@ pub(super) fn record(document: &[u8]) -> Option<Vec<u8>> {
     if !scalar::has_few_values(document) {
         return None;
     }
-    let document: Value = serde_json::from_slice(document).ok()?;
+    let document = scalar::value(document)?;
     if document.pointer("/event/original").is_some_and(Value::is_string) {
         return None;
     }

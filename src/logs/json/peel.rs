@@ -624,7 +624,7 @@ impl Parser<'_> {
         for member in &object.members {
             if let Some(path) = str::from_utf8(member.name).ok().and_then(|name| plan.path_inside(name))
                 && !has_whole(&path)
-                && let Ok(value) = serde_json::from_slice::<Value>(member.value)
+                && let Some(value) = scalar::value(member.value)
             {
                 is_other = true;
                 if !value.is_null() {

@@ -393,7 +393,7 @@ impl Columns {
                 continue;
             }
             let is_json = matches!(cell.first(), Some(b'{' | b'[')) && scalar::has_few_values(cell);
-            let json = if is_json { serde_json::from_slice(cell).ok() } else { None };
+            let json = if is_json { scalar::value(cell) } else { None };
             let value = json.unwrap_or_else(|| Value::String(String::from_utf8_lossy(cell).into_owned()));
             place(&mut nested, name, value);
         }

@@ -253,6 +253,40 @@ fn hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |code, &digit| Some(code << 4 | (digit as char).to_digit(16)?))
 }
 
+/// A value of JSON, also where [`sound`] has to make it one.
+pub fn value(json: &[u8]) -> Option<Value> {
+    serde_json::from_slice(json).ok().or_else(|| serde_json::from_slice(&sound(json)).ok())
+}
+
+/// JSON text without what AWS passes on of clients and `serde_json` does not take: halves of surrogate pairs become U+FFFD, and raw control
+/// characters escapes.
+#[cold]
+pub fn sound(json: &[u8]) -> Vec<u8> {
+    let mut controlled = Vec::with_capacity(json.len());
+    escape_controls(json, &mut controlled);
+    let mut out = Vec::with_capacity(controlled.len());
+    let mut rest = &controlled[..];
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let code = |from: usize| match rest.get(from..from + 6) {
+            Some([b'\\', b'u', digits @ ..]) => hex(digits),
+            _ => None,
+        };
+        out.extend_from_slice(&rest[..at]);
+        let (kept, length): (&[u8], usize) = match (code(at), code(at + 6)) {
+            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => (&rest[at..at + 12], 12),
+            (Some(0xd800..0xe000), _) => (br"\ufffd", 6),
+            _ => {
+                let end = rest.len().min(at + 2);
+                (&rest[at..end], end - at)
+            }
+        };
+        out.extend_from_slice(kept);
+        rest = &rest[at + length..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
 /// Appends JSON text in which raw control characters inside strings, which JSON forbids, are written as escapes.
 pub fn escape_controls(json: &[u8], out: &mut Vec<u8>) {
     let mut inside = false;
@@ -348,6 +382,19 @@ mod tests {
         check(r"\x", None);
         check(r"\u12", None);
         check("\\", None);
+    }
+
+    #[test]
+    fn half_a_surrogate_and_a_raw_control_character_keep_no_json_from_being_a_value() {
+        let check = |json: &str, expected: serde_json::Value| {
+            assert_eq!(value(json.as_bytes()), Some(expected), "{json}");
+        };
+        check(r#"{"a":"x\ud800","b":"\udc00y"}"#, serde_json::json!({"a": "x\u{fffd}", "b": "\u{fffd}y"}));
+        check(r#"["\ud83d\ude00\ud800\ud83d\ude00"]"#, serde_json::json!(["😀\u{fffd}😀"]));
+        // the second is no escape
+        check(r#"["\udfff","\\ud800"]"#, serde_json::json!(["\u{fffd}", r"\ud800"]));
+        check("[\"a\tb\",1]", serde_json::json!(["a\tb", 1]));
+        assert_eq!((value(br#"{"a":"\ud800"#), value(br"{\"), value(b"")), (None, None, None));
     }
 
     #[test]

@@ -571,6 +571,24 @@ fn times_and_flags_mean_what_their_escapes_stand_for() {
 }
 
 #[test]
+fn what_a_client_calls_itself_hides_no_record() {
+    // half a surrogate pair, and a raw control character
+    for (agent, meant) in [(r"\ud800x", "\u{fffd}x"), ("a\tb", "a\tb")] {
+        let odd = event(1).replace(r#""eventID""#, &format!(r#""userAgent":"{agent}","eventID""#));
+        let values = serde_json::json!([["1722511823000000000", odd]]);
+        let loki = serde_json::json!({"status": "success", "data": {"result": [{"stream": {}, "values": values}]}});
+        let gelf = serde_json::json!({"version": "1.1", "full_message": odd});
+        let splunk = serde_json::json!({"eventName": "other", "eventSource": "iam.amazonaws.com", "_raw": odd});
+        let csv = format!("event\n\"{}\"\n", odd.replace('"', "\"\""));
+        for text in [loki.to_string(), gelf.to_string(), splunk.to_string(), csv] {
+            let read = read_text(&text);
+            assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec![]), "{text}");
+            assert_eq!(column(&read, "cloudtrail", "useragent"), some(&[meant]), "{text}");
+        }
+    }
+}
+
+#[test]
 fn an_insight_without_a_type_is_a_row_of_its_own() {
     let details =
         r#"{"state":"Start","eventSource":"autoscaling.amazonaws.com","eventName":"CompleteLifecycleAction"}"#;
