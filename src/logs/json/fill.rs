@@ -439,8 +439,8 @@ impl Fill {
             out.push(b',');
         }
         let quoted = [b"\"", self.plan.nodes[node].path.as_bytes(), name, b"\":", value];
-        if cursor.unclean() {
-            scalar::escape_controls(&quoted.concat(), out);
+        if cursor.unclean() || quoted.iter().any(|part| scalar::has_odd_escapes(part)) {
+            out.extend_from_slice(&scalar::sound(&quoted.concat()));
         } else {
             quoted.into_iter().for_each(|part| out.extend_from_slice(part));
         }
@@ -593,7 +593,9 @@ impl Fill {
         let text = string.unescaped(cursor)?;
         let nested = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
             && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
-        if nested {
+        if nested && scalar::has_odd_escapes(&text) {
+            self.side_text(builder, row, &scalar::sound(&text));
+        } else if nested {
             self.side_text(builder, row, &text);
         } else {
             self.raw(cursor, builder, row, string.start - 1, string.end + 1);
@@ -617,15 +619,16 @@ impl Fill {
         self.texts[builder].set(row, self.arena.side(), place);
     }
 
-    /// JSON text as it stands in the input.
+    /// JSON text as it stands in the input, where the functions of SQL take it: of one with half a surrogate pair they give nothing.
     #[inline]
-    fn raw(&mut self, cursor: &Cursor<'_>, builder: usize, row: usize, start: usize, end: usize) {
-        if !cursor.unclean() {
-            return self.text(cursor, builder, row, start, end);
+    fn raw(&mut self, cursor: &mut Cursor<'_>, builder: usize, row: usize, start: usize, end: usize) {
+        let json = &cursor.bytes()[start..end];
+        let is_odd = cursor.unclean() || cursor.has_backslash(start, end) && scalar::has_odd_escapes(json);
+        if is_odd {
+            self.side_text(builder, row, &scalar::sound(json))
+        } else {
+            self.text(cursor, builder, row, start, end)
         }
-        let mut clean = Vec::new();
-        scalar::escape_controls(&cursor.bytes()[start..end], &mut clean);
-        self.side_text(builder, row, &clean);
     }
 
     /// The batch of the rows kept; `None` when there are none.

@@ -258,8 +258,8 @@ pub fn value(json: &[u8]) -> Option<Value> {
     serde_json::from_slice(json).ok().or_else(|| serde_json::from_slice(&sound(json)).ok())
 }
 
-/// JSON text without what AWS passes on of clients and `serde_json` does not take: halves of surrogate pairs become U+FFFD, and raw control
-/// characters escapes.
+/// JSON text without what AWS passes on of clients and others do not take for JSON: halves of surrogate pairs become U+FFFD, raw control
+/// characters escapes, and backslashes that escape nothing stand for themselves.
 #[cold]
 pub fn sound(json: &[u8]) -> Vec<u8> {
     let mut controlled = Vec::with_capacity(json.len());
@@ -267,24 +267,53 @@ pub fn sound(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(controlled.len());
     let mut rest = &controlled[..];
     while let Some(at) = memchr::memchr(b'\\', rest) {
-        let code = |from: usize| match rest.get(from..from + 6) {
-            Some([b'\\', b'u', digits @ ..]) => hex(digits),
-            _ => None,
-        };
         out.extend_from_slice(&rest[..at]);
-        let (kept, length): (&[u8], usize) = match (code(at), code(at + 6)) {
-            (Some(0xd800..0xdc00), Some(0xdc00..0xe000)) => (&rest[at..at + 12], 12),
-            (Some(0xd800..0xe000), _) => (br"\ufffd", 6),
-            _ => {
-                let end = rest.len().min(at + 2);
-                (&rest[at..end], end - at)
+        rest = &rest[at..];
+        let length = match escape_length(rest) {
+            Some(length) => {
+                out.extend_from_slice(&rest[..length]);
+                length
+            }
+            None if code(rest).is_some() => {
+                out.extend_from_slice(br"\ufffd");
+                6
+            }
+            None => {
+                out.extend_from_slice(br"\\");
+                1
             }
         };
-        out.extend_from_slice(kept);
-        rest = &rest[at + length..];
+        rest = &rest[length..];
     }
     out.extend_from_slice(rest);
     out
+}
+
+/// Whether JSON text has a backslash that begins no escape of a character, or that of half a surrogate pair.
+pub fn has_odd_escapes(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let Some(length) = escape_length(&rest[at..]) else { return true };
+        rest = &rest[at + length..];
+    }
+    false
+}
+
+/// How long the escape of a character is that a text begins with; `None` where it begins with none.
+fn escape_length(text: &[u8]) -> Option<usize> {
+    match text.get(1)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
+        _ => match (code(text)?, text.get(6..).and_then(code)) {
+            (0xd800..0xdc00, Some(0xdc00..0xe000)) => Some(12),
+            (0xd800..0xe000, _) => None,
+            _ => Some(6),
+        },
+    }
+}
+
+/// The code of the `\u` that a text begins with.
+fn code(text: &[u8]) -> Option<u32> {
+    hex(text.strip_prefix(br"\u")?.get(..4)?)
 }
 
 /// Appends JSON text in which raw control characters inside strings, which JSON forbids, are written as escapes.
@@ -391,7 +420,8 @@ mod tests {
         };
         check(r#"{"a":"x\ud800","b":"\udc00y"}"#, serde_json::json!({"a": "x\u{fffd}", "b": "\u{fffd}y"}));
         check(r#"["\ud83d\ude00\ud800\ud83d\ude00"]"#, serde_json::json!(["😀\u{fffd}😀"]));
-        // the second is no escape
+        // an escape that JSON does not know, and what is none
+        check(r#"["\q\u12\"",1]"#, serde_json::json!([r#"\q\u12""#, 1]));
         check(r#"["\udfff","\\ud800"]"#, serde_json::json!(["\u{fffd}", r"\ud800"]));
         check("[\"a\tb\",1]", serde_json::json!(["a\tb", 1]));
         assert_eq!((value(br#"{"a":"\ud800"#), value(br"{\"), value(b"")), (None, None, None));
