@@ -260,6 +260,8 @@ pub fn value(json: &[u8]) -> Option<Value> {
 
 /// JSON text without what AWS passes on of clients and others do not take for JSON: halves of surrogate pairs become U+FFFD, raw control
 /// characters escapes, and backslashes that escape nothing stand for themselves.
+///
+/// A half behind several backslashes too: a text in it may hold JSON, as a policy is, and is read as that by rules.
 #[cold]
 pub fn sound(json: &[u8]) -> Vec<u8> {
     let mut controlled = Vec::with_capacity(json.len());
@@ -269,21 +271,16 @@ pub fn sound(json: &[u8]) -> Vec<u8> {
     while let Some(at) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..at]);
         rest = &rest[at..];
-        let length = match escape_length(rest) {
-            Some(length) => {
-                out.extend_from_slice(&rest[..length]);
-                length
-            }
-            None if code(rest).is_some() => {
-                out.extend_from_slice(br"\ufffd");
-                6
-            }
-            None => {
-                out.extend_from_slice(br"\\");
-                1
-            }
-        };
-        rest = &rest[length..];
+        let length = escape_length(rest);
+        let (kept, behind) = rest.split_at(length.unwrap_or_else(|| backslashes(rest)));
+        out.extend_from_slice(kept);
+        rest = behind;
+        if length.is_none() && code(rest).is_some() {
+            out.extend_from_slice(b"ufffd");
+            rest = &rest[5..];
+        } else if length.is_none() {
+            out.push(b'\\');
+        }
     }
     out.extend_from_slice(rest);
     out
@@ -299,21 +296,33 @@ pub fn has_odd_escapes(json: &[u8]) -> bool {
     false
 }
 
-/// How long the escape of a character is that a text begins with; `None` where it begins with none.
+/// How long the backslashes are that a text begins with, and the escape of a character that the last of them begins; `None` where that is
+/// none, or half a surrogate pair.
 fn escape_length(text: &[u8]) -> Option<usize> {
-    match text.get(1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
-        _ => match (code(text)?, text.get(6..).and_then(code)) {
-            (0xd800..0xdc00, Some(0xdc00..0xe000)) => Some(12),
-            (0xd800..0xe000, _) => None,
-            _ => Some(6),
-        },
+    let run = backslashes(text);
+    let behind = &text[run..];
+    match code(behind) {
+        Some(half @ 0xd800..0xe000) => {
+            let other = &behind[5..];
+            let next = backslashes(other);
+            // of an odd number the last one alone begins an escape of this text
+            let is_alike = if run % 2 == 1 { next == 1 } else { next == run };
+            let is_pair = half < 0xdc00 && is_alike && matches!(code(&other[next..]), Some(0xdc00..0xe000));
+            is_pair.then_some(run + 5 + next + 5)
+        }
+        _ if run % 2 == 0 => Some(run),
+        Some(_) => Some(run + 5),
+        None => matches!(behind.first()?, b'"' | b'/' | b'b' | b'f' | b'n' | b'r' | b't').then_some(run + 1),
     }
 }
 
-/// The code of the `\u` that a text begins with.
+fn backslashes(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| **byte == b'\\').count()
+}
+
+/// The code behind the `u` that a text begins with.
 fn code(text: &[u8]) -> Option<u32> {
-    hex(text.strip_prefix(br"\u")?.get(..4)?)
+    hex(text.strip_prefix(b"u")?.get(..4)?)
 }
 
 /// Appends JSON text in which raw control characters inside strings, which JSON forbids, are written as escapes.
@@ -422,7 +431,12 @@ mod tests {
         check(r#"["\ud83d\ude00\ud800\ud83d\ude00"]"#, serde_json::json!(["😀\u{fffd}😀"]));
         // an escape that JSON does not know, and what is none
         check(r#"["\q\u12\"",1]"#, serde_json::json!([r#"\q\u12""#, 1]));
-        check(r#"["\udfff","\\ud800"]"#, serde_json::json!(["\u{fffd}", r"\ud800"]));
+        check(r#"["\udfff","\\u0041","\\"]"#, serde_json::json!(["\u{fffd}", r"\u0041", r"\"]));
+        // in a text of JSON inside of it, where a backslash before a pair is none of a half
+        check(
+            r#"["\\ud800","\\ud83d\\ude00","\\\ud83d\ude00"]"#,
+            serde_json::json!([r"\ufffd", r"\ud83d\ude00", r"\😀"]),
+        );
         check("[\"a\tb\",1]", serde_json::json!(["a\tb", 1]));
         assert_eq!((value(br#"{"a":"\ud800"#), value(br"{\"), value(b"")), (None, None, None));
     }
@@ -459,6 +473,12 @@ mod tests {
                 // an open escape at the end takes the quote with it
                 Err(_) => prop_assert!(done.is_none(), "{:?}", done),
             }
+        }
+
+        #[test]
+        fn what_was_made_sound_is_a_value(inside in r#"([a-z{}😀]|\\[\\"/bfnrtqu]|\\ud8[0-9]{2}|\\udc0[0-9]|\\\\ud83d\\\\ude00){0,12}"#) {
+            let value = value(format!("[\"{inside}\",1]").as_bytes());
+            prop_assert_eq!(value.map(|value| value[1] == 1), Some(true), "{}", inside);
         }
 
         #[test]

@@ -592,11 +592,17 @@ fn what_a_client_calls_itself_hides_no_record() {
 fn free_forms_are_json_to_everybody() {
     // half a surrogate pair, and an escape that JSON does not know: of such a text the functions of SQL gave nothing at all
     let odd = event(1)
-        .replace(r#"{"userName":"u1"}"#, r#"{"a":"\ud800","userName":"u1","b":"\q","c":"\ud83d\ude00"}"#)
+        .replace(
+            r#"{"userName":"u1"}"#,
+            r#"{"a":"\ud800","userName":"u1","b":"\q","c":"\ud83d\ude00","d":"{\"e\":\"\\ud800\"}"}"#,
+        )
         .replace(r#""eventID""#, r#""new":"\udc00","responseElements":"{\"d\":\"\\ud800\"}","eventID""#);
     let read = read_text(&odd);
     let value = |path| column(&read, "cloudtrail", path)[0].clone().unwrap();
-    assert_eq!(value("requestparameters"), r#"{"a":"\ufffd","userName":"u1","b":"\\q","c":"\ud83d\ude00"}"#);
+    assert_eq!(
+        value("requestparameters"),
+        r#"{"a":"\ufffd","userName":"u1","b":"\\q","c":"\ud83d\ude00","d":"{\"e\":\"\\ufffd\"}"}"#
+    );
     assert_eq!(value("responseelements"), r#"{"d":"\ufffd"}"#);
     assert_eq!(value("unmapped"), r#"{"new":"\ufffd"}"#);
 }
