@@ -144,6 +144,12 @@ impl Table {
         let all: Fields = fields(PARTITIONS).iter().chain(own.iter()).cloned().collect();
         Arc::new(Schema::new(all))
     }
+
+    /// What the column of this name holds, which may be in any case.
+    pub fn kind(&self, name: &[u8]) -> Option<Kind> {
+        let column = self.columns.iter().find(|column| column.name.as_bytes().eq_ignore_ascii_case(name));
+        column.map(|column| column.kind)
+    }
 }
 
 impl fmt::Debug for Table {

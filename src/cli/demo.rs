@@ -38,8 +38,12 @@ pub fn run(flags: &Demo) -> Result<ExitCode, Failure> {
     config.archive.dir = dir.join("archive").display().to_string();
     let sources = configured::sources(&config, false).or_usage()?;
     let outcome = run::work(&config, sources, None, &Shown::Spinner)?;
-    show(dir, &outcome).or_output()?;
-    Ok(ExitCode::SUCCESS)
+    if outcome.summary.stopped {
+        output::say("weir: stopped before the end of the sample logs; the next demo begins anew");
+    } else {
+        show(dir, &outcome).or_output()?;
+    }
+    Ok(run::verdict(&outcome, &[], None))
 }
 
 fn show(dir: &Path, outcome: &crate::pipeline::Outcome) -> anyhow::Result<()> {

@@ -22,6 +22,7 @@ use crate::memory::Size;
 use crate::pipeline::Outcome;
 use crate::pipeline::summary::counted;
 use crate::rule::Severity;
+use crate::sink::table::plain;
 use crate::sink::{self, Format, Refused};
 use crate::source::kinesis::Leases;
 use crate::source::shards::Share;
@@ -269,7 +270,7 @@ pub fn run(flags: &Run) -> Result<ExitCode, Failure> {
 
 /// 3 when an input could not be read, or a finding was not written or not accepted (the answer is then incomplete), else 1
 /// when a finding is severe enough, else that of the signal which ended the run before its input did, else 0.
-fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>) -> ExitCode {
+pub fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>) -> ExitCode {
     let severe = fail_on.is_some_and(|least| outcome.findings.iter().any(|finding| finding.severity >= least));
     let sent = outcome.summary.sent.values().all(|sent| sent.refused == 0 && sent.waiting == 0);
     // one that follows for months meets an object now and then that is gone; a source that is, nobody reads any more
@@ -301,7 +302,7 @@ fn write_findings(name: &str, format: Format, findings: &[Finding]) -> anyhow::R
 
 fn tell(refused: &[Refused], findings: usize) {
     for Refused { id, rule, why } in refused {
-        output::say(format_args!("weir: finding {id} of {rule} left out: {why}"));
+        output::say(format_args!("weir: finding {id} of {rule} left out: {}", plain(why)));
     }
     if !refused.is_empty() {
         output::say(format_args!("weir: {} of {findings} findings left out", refused.len()));

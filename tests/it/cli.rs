@@ -334,6 +334,14 @@ fn a_finding_without_an_asff_form_is_named_and_counted() {
     let why = "left out: its log names no hub: Region `ap-isob-central-3r` is none of AWS's";
     let named = says.lines().filter(|line| line.starts_with("weir: finding ") && line.ends_with(why)).count();
     assert!(named > 0 && says.contains(&format!("weir: {named} of {named} findings left out")), "{says}");
+    // what a log says steers no terminal
+    let mut log = String::new();
+    flate2::read::MultiGzDecoder::new(fs::File::open(&recorded).unwrap()).read_to_string(&mut log).unwrap();
+    fs::write(folder.path().join("log.json"), log.replace("ap-isob-central-3r", r"\u001b[31m")).unwrap();
+    let output =
+        weir(&["run", "--rules", few(), "--from", "log.json", "--archive", "none", "--format", "asff"], folder.path());
+    let says = text(&output.stderr);
+    assert!(says.contains(r"Region `\u{1b}[31m` is none of AWS's") && !says.contains('\u{1b}'), "{says}");
 }
 
 #[test]

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::disk;
-use crate::support::{code, lines, repository, start, text, weir};
+use crate::support::{code, lines, repository, signal, start, text, weir};
 
 /// Rows that the demo archives, from what Python counted in `tests/data/demo`.
 fn expected() -> Vec<(String, u64)> {
@@ -106,6 +108,26 @@ fn killed_at_any_moment_it_runs_again_as_if_nothing_had_been() {
     let output = weir(&["demo"], folder.path());
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, ""));
     assert_whole("weir-demo/archive", folder.path());
+}
+
+#[test]
+fn what_is_stopped_is_no_whole_demo() {
+    for wait_ms in [0, 5, 20, 80] {
+        let folder = tempfile::tempdir().unwrap();
+        let child = start(&["demo"], folder.path());
+        // made at the beginning of the run, when signals are heard already
+        while !folder.path().join("weir-demo/archive").exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(wait_ms));
+        signal(&child, Signal::INT);
+        let output = child.wait_with_output().unwrap();
+        match output.status.code() {
+            Some(0) => assert!(text(&output.stdout).contains("Try next:"), "{}", text(&output.stdout)),
+            Some(130) => assert_eq!(text(&output.stdout), ""),
+            other => panic!("{other:?}: {}", text(&output.stderr)),
+        }
+    }
 }
 
 #[test]

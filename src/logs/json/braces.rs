@@ -36,6 +36,17 @@ pub fn add_map(out: &mut Vec<u8>, text: &[u8]) -> bool {
     whole
 }
 
+/// The JSON of a column of this kind that stands as such a text; `None` where it is none.
+pub fn read(text: &[u8], kind: Kind) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let is_read = match kind {
+        Kind::Struct(columns) | Kind::List(columns) => add(&mut out, text, columns),
+        Kind::Json => add_map(&mut out, text),
+        Kind::Text | Kind::Symbol | Kind::Int | Kind::Float | Kind::Bool | Kind::Time => false,
+    };
+    is_read.then_some(out)
+}
+
 /// Reads `{key=value, ...}` to its end.
 fn entries(out: &mut Vec<u8>, text: &[u8]) -> Option<()> {
     let mut rest = text.strip_prefix(b"{")?.strip_suffix(b"}")?;

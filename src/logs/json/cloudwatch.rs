@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::insights::holds_record;
-use super::peel::{Member, Members, is_evident};
+use super::peel::{Member, Members, first_key, is_evident};
 use super::walk::{Cursor, Stop};
 use super::{Around, NESTED_MAX, Nested, OpenBefore, Parser, plan, scalar};
 use crate::decode::{Begins, Body, Context, Entry, Json, Lines, Options, Records, Text};
@@ -127,14 +127,31 @@ impl Parser<'_> {
         start: usize,
         around: &Around<'_>,
     ) -> Option<(usize, bool)> {
-        let (end, is_printed) = end_of_log_events(cursor, start, self.options).filter(|_| around.depth < NESTED_MAX)?;
-        let bytes = cursor.bytes();
+        let found = whole_log_events(cursor, start, self.options).filter(|_| around.depth < NESTED_MAX)?;
+        Some((self.take_whole(cursor.bytes(), start, found.end?, found.is_printed, around), found.is_printed))
+    }
+
+    /// Of an envelope that begins at `start` and is damaged, takes the log events before the damage. Gives where the damaged one
+    /// begins; `None` when it is no such envelope, or what stands before its log events is damaged.
+    #[cold]
+    pub(super) fn sound_log_events(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        start: usize,
+        around: &Around<'_>,
+    ) -> Option<usize> {
+        let found = whole_log_events(cursor, start, self.options).filter(|_| around.depth < NESTED_MAX)?;
+        let Some(end) = found.end else { return Some(found.begin) };
+        Some(self.take_whole(cursor.bytes(), start, end, found.is_printed, around))
+    }
+
+    /// Takes the log events up to `end` of the envelope that begins at `start`. Gives where the rest begins.
+    fn take_whole(&mut self, bytes: &[u8], start: usize, end: usize, is_printed: bool, around: &Around<'_>) -> usize {
         let text = Text::new([&bytes[start..end], b"]}"].concat());
         let context = around.context.cloned().unwrap_or_default();
         self.nested.push(Nested { text, context, depth: around.depth + 1 });
         let is_between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',' || is_printed && *byte == b']';
-        let blank = bytes[end..].iter().take_while(|byte| **byte != 0 && is_between(byte)).count();
-        Some((end + blank, is_printed))
+        end + bytes[end..].iter().take_while(|byte| **byte != 0 && is_between(byte)).count()
     }
 }
 
@@ -282,9 +299,18 @@ struct Printed {
     ingestion: Option<serde::de::IgnoredAny>,
 }
 
-/// Behind the last whole log event of the envelope that begins at `start`, when there is one, and whether the AWS CLI printed it of a
-/// Glue job.
-fn end_of_log_events(cursor: &mut Cursor<'_>, start: usize, options: &Options) -> Option<(usize, bool)> {
+/// The log events of an envelope that are whole.
+struct Whole {
+    /// Where the first begins, whole or not.
+    begin: usize,
+    /// Behind the last, when there is one.
+    end: Option<usize>,
+    /// The AWS CLI printed the envelope of a Glue job.
+    is_printed: bool,
+}
+
+/// The log events of the envelope that begins at `start`, up to where it is cut off or damaged.
+fn whole_log_events(cursor: &mut Cursor<'_>, start: usize, options: &Options) -> Option<Whole> {
     cursor.seek(start);
     let mut has_kind = false;
     let mut more = cursor.enter().ok()?;
@@ -311,11 +337,22 @@ fn end_of_log_events(cursor: &mut Cursor<'_>, start: usize, options: &Options) -
     };
     let mut end = None;
     let mut more = cursor.enter().ok()?;
+    let begin = cursor.here().ok()?;
     while more && let Ok((_, behind)) = cursor.skip() {
         end = Some(behind);
         more = cursor.more_items().unwrap_or(false);
     }
-    Some((end?, is_printed))
+    Some(Whole { begin, end, is_printed })
+}
+
+/// The first key of the log events in the envelope that begins here, if one does.
+pub(super) fn key_of_log_events(object: &[u8]) -> Option<&[u8]> {
+    /// What stands before them is shorter: names of 512 characters.
+    const HEADER_MAX: usize = 4 << 10;
+    const NAME: &[u8] = b"\"logEvents\"";
+    let at = memchr::memmem::find(&object[..object.len().min(HEADER_MAX)], NAME)?;
+    let value = object[at + NAME.len()..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    first_key(value.strip_prefix(b"[")?.trim_ascii_start())
 }
 
 /// The time of a log event of CloudWatch Logs: a number of milliseconds, however small it is.

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value};
 
+use super::peel::Members;
 use super::{query, scalar};
 
 /// Where in a document something stands, and where in a record of CloudTrail it belongs.
@@ -89,6 +90,15 @@ const OF_FLOWS: &[(&str, &str)] = &[
     ("/cloud/region", "region"),
 ];
 
+/// Whether an object is the line that a bulk request has before each document: `{"index":{"_index":"logs"}}`.
+pub(super) fn is_action(object: &Members<'_>) -> bool {
+    let [action] = &object.members[..] else { return false };
+    let names_place = |name: &[u8]| memchr::memmem::find(action.value, name).is_some();
+    matches!(action.name, b"index" | b"create" | b"update" | b"delete")
+        && action.value.starts_with(b"{")
+        && (action.value.len() == 2 || names_place(b"\"_index\"") || names_place(b"\"_id\""))
+}
+
 /// Whether the `event` of a document has the text of the record.
 pub(super) fn has_original(event: &[u8]) -> bool {
     event.starts_with(b"{") && memchr::memmem::find(event, b"\"original\"").is_some()
@@ -109,7 +119,7 @@ pub(super) fn record(document: &[u8]) -> Option<Vec<u8>> {
     if !scalar::has_few_values(document) {
         return None;
     }
-    let document: Value = serde_json::from_slice(document).ok()?;
+    let document = scalar::value(document)?;
     if document.pointer("/event/original").is_some_and(Value::is_string) {
         return None;
     }

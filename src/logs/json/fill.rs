@@ -8,7 +8,7 @@ use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 
 use super::again::Again;
-use super::peel::{Member, Members, OBJECT_IN_TEXT};
+use super::peel::{Member, Members};
 use super::plan::{Action, Field, Key, Node, Plan, is_alike};
 use super::scalar::{self, Clockwork};
 use super::walk::{Cursor, NO_COLON, NO_KEY, Stop};
@@ -199,7 +199,13 @@ impl Fill {
     /// True when the row being read may have columns that stand in the record as texts of JSON, or field by field.
     #[inline]
     pub fn has_otherwise(&self) -> bool {
-        !self.unmapped.is_empty() && (self.is_flat || self.has_unmapped(OBJECT_IN_TEXT))
+        !self.unmapped.is_empty() && (self.is_flat || self.has_json_in_text())
+    }
+
+    /// True when a member that no column takes is a text that begins as an object or a list does: `"userIdentity":"{\"type\":...`.
+    fn has_json_in_text(&self) -> bool {
+        let mut texts = memchr::memmem::find_iter(&self.unmapped, b"\":\"");
+        texts.any(|at| matches!(self.unmapped.get(at + 3), Some(b'{' | b'[')))
     }
 
     /// True when what the row being read has may be another's, or no value as it stands.
@@ -433,8 +439,8 @@ impl Fill {
             out.push(b',');
         }
         let quoted = [b"\"", self.plan.nodes[node].path.as_bytes(), name, b"\":", value];
-        if cursor.unclean() {
-            scalar::escape_controls(&quoted.concat(), out);
+        if cursor.unclean() || quoted.iter().any(|part| scalar::has_odd_escapes(part)) {
+            out.extend_from_slice(&scalar::sound(&quoted.concat()));
         } else {
             quoted.into_iter().for_each(|part| out.extend_from_slice(part));
         }
@@ -540,9 +546,8 @@ impl Fill {
     #[inline]
     fn scalar(&mut self, cursor: &mut Cursor<'_>, set: impl Fn(&mut Fill, &[u8]) -> bool) -> Result<bool, Stop> {
         if cursor.byte()? == b'"' {
-            let string = cursor.string()?;
-            let text = &cursor.bytes()[string.start..string.end];
-            return Ok(matches!(text, b"" | b"-") || set(self, text));
+            let text = cursor.string()?.unescaped(cursor)?;
+            return Ok(matches!(&*text, b"" | b"-") || set(self, &text));
         }
         let (start, end) = cursor.skip()?;
         let value = &cursor.bytes()[start..end];
@@ -588,7 +593,9 @@ impl Fill {
         let text = string.unescaped(cursor)?;
         let nested = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
             && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
-        if nested {
+        if nested && scalar::has_odd_escapes(&text) {
+            self.side_text(builder, row, &scalar::sound(&text));
+        } else if nested {
             self.side_text(builder, row, &text);
         } else {
             self.raw(cursor, builder, row, string.start - 1, string.end + 1);
@@ -612,15 +619,16 @@ impl Fill {
         self.texts[builder].set(row, self.arena.side(), place);
     }
 
-    /// JSON text as it stands in the input.
+    /// JSON text as it stands in the input, where the functions of SQL take it: of one with half a surrogate pair they give nothing.
     #[inline]
-    fn raw(&mut self, cursor: &Cursor<'_>, builder: usize, row: usize, start: usize, end: usize) {
-        if !cursor.unclean() {
-            return self.text(cursor, builder, row, start, end);
+    fn raw(&mut self, cursor: &mut Cursor<'_>, builder: usize, row: usize, start: usize, end: usize) {
+        let json = &cursor.bytes()[start..end];
+        let is_odd = cursor.unclean() || cursor.has_backslash(start, end) && scalar::has_odd_escapes(json);
+        if is_odd {
+            self.side_text(builder, row, &scalar::sound(json))
+        } else {
+            self.text(cursor, builder, row, start, end)
         }
-        let mut clean = Vec::new();
-        scalar::escape_controls(&cursor.bytes()[start..end], &mut clean);
-        self.side_text(builder, row, &clean);
     }
 
     /// The batch of the rows kept; `None` when there are none.

@@ -147,8 +147,11 @@ const DEPTH_MAX: u8 = 4;
 /// Whether the JSON that a text begins with is a record of some table, or has one inside. An entry of a log, which has names that many
 /// objects have, is none.
 pub(super) fn holds_record(text: &[u8]) -> bool {
-    let look = Look { depth: Some(DEPTH_MAX) };
-    look.deserialize(&mut serde_json::Deserializer::from_slice(text)).is_ok_and(|seen| seen == Seen::Record)
+    let look = |text: &[u8]| {
+        let look = Look { depth: Some(DEPTH_MAX) };
+        look.deserialize(&mut serde_json::Deserializer::from_slice(text))
+    };
+    look(text).or_else(|_| look(&scalar::sound(text))).is_ok_and(|seen| seen == Seen::Record)
 }
 
 /// What a value is, as far as it was looked at.

@@ -276,6 +276,8 @@ impl<'a> Parser<'a> {
                     match taken.or_else(|| self.mended(text, reason, around, &mut not_mended)) {
                         Some(length) => (at, size) = (here + length, WINDOW_MIN),
                         None => {
+                            let mut cursor = Cursor::new(&padded, &indexer, window.unclean);
+                            let here = self.sound_log_events(&mut cursor, here, around).unwrap_or(here);
                             let resume = self.damage(&padded, here, end, reason, around);
                             (at, damaged, size) = (resume, true, WINDOW_MIN);
                         }
@@ -507,7 +509,8 @@ impl<'a> Parser<'a> {
     #[cold]
     fn damage(&mut self, bytes: &[u8], here: usize, end: usize, reason: &str, around: &Around<'_>) -> usize {
         let table = self.last_table();
-        let is_of_python = reason == walk::NO_KEY && bytes[here + 1..end].trim_ascii_start().starts_with(b"'");
+        let inside = bytes.get(here + 1..end).unwrap_or_default().trim_ascii_start();
+        let is_of_python = reason == walk::NO_KEY && inside.starts_with(b"'");
         let reason = if is_of_python { OF_PYTHON } else { reason };
         let resume = peel::resume_behind(&bytes[..end], here, reason).unwrap_or(end);
         let mut record = &bytes[here..resume];
@@ -745,7 +748,8 @@ fn time_of_export(bytes: &[u8]) -> Option<usize> {
 /// Length of what stands before an object in its line ([`may_precede_object`]).
 #[cold]
 fn length_of_prefix(bytes: &[u8], here: usize, end: usize) -> Option<usize> {
-    let begins_line = here == 0 || bytes[here - 1] == b'\n';
+    let before = &bytes[..here];
+    let begins_line = before.is_empty() || before.ends_with(b"\n") || before == "\u{feff}".as_bytes();
     let line = bytes[here..end.min(here + PRECEDING_MAX)].split(|byte| *byte == b'\n').next().unwrap_or_default();
     let length = memchr::memchr(b'{', line)?;
     let is_prefix = begins_line && may_precede_object(&line[..length]);

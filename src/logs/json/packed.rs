@@ -34,8 +34,8 @@ pub(super) struct Queue {
 }
 
 /// The member of an object that is base64 of what was logged: `awslogs`, which CloudWatch Logs calls a function with, and what
-/// Firehose sends an endpoint, have only this; a record of Firehose has a `recordId` and one of Kinesis a `sequenceNumber`
-/// beside it.
+/// Firehose sends an endpoint, have only this; a record of Firehose has a `recordId`, one of Kinesis a `sequenceNumber` and a message of
+/// ActiveMQ or Pub/Sub a `messageId` beside it. One of Kafka has its `value`.
 pub(super) fn data<'m, 'a>(object: &'m Members<'a>) -> Option<&'m Member<'a>> {
     // what Firehose could not process or deliver, as it stands below the prefix for errors
     if let Some(data) =
@@ -43,9 +43,12 @@ pub(super) fn data<'m, 'a>(object: &'m Members<'a>) -> Option<&'m Member<'a>> {
     {
         return Some(data);
     }
+    if ["topic", "partition"].iter().all(|name| object.get(name).is_some()) {
+        return object.get("value").filter(|value| value.value.starts_with(b"\""));
+    }
     let data = object.get("data").filter(|data| data.value.starts_with(b"\""))?;
-    let is_known =
-        object.members.len() == 1 || ["recordId", "sequenceNumber"].iter().any(|name| object.get(name).is_some());
+    let beside = ["recordId", "sequenceNumber", "messageId"];
+    let is_known = object.members.len() == 1 || beside.iter().any(|name| object.get(name).is_some());
     is_known.then_some(data)
 }
 

@@ -11,14 +11,14 @@ use super::fill::{Fill, is_attribute, is_column};
 use super::plan::{Action, Plan, is_alike};
 use super::walk::{self, Cursor, Stop};
 use super::{
-    Around, Messages, NESTED_MAX, Nested, Parser, cloudwatch, elastic, insights, others, packed, plan, query, scalar,
-    texts,
+    Around, Messages, NESTED_MAX, Nested, Parser, braces, cloudwatch, elastic, insights, others, packed, plan, query,
+    scalar, texts,
 };
 use crate::decode::{Body, Context, Entry, Lines, Records, Shape, Text};
 use crate::logs::TABLES;
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::logs::glue_log::{GLUE_LOG, begins_entry, is_of_a_job};
-use crate::table::{Column, Kind, Table};
+use crate::table::{Kind, Table};
 use crate::time::Timestamp;
 
 /// Objects around records are searched this deep.
@@ -39,6 +39,9 @@ fn evidence(table: &Table) -> &'static [&'static [&'static str]] {
             &["eventname", "sourceipaddress"],
             &["eventsource", "eventversion"],
             &["insightdetails", "eventtype"],
+            // without its type, else the call that `insightDetails` names would be the event
+            &["insightdetails", "eventid"],
+            &["insightdetails", "eventtime"],
         ],
         "vpc_flow" => &[
             &["srcaddr", "dstaddr", "action"],
@@ -102,9 +105,6 @@ const LOOKED_UP: &[u8] = b"CloudTrailEvent";
 
 /// The event itself, as Splunk exports it beside the fields that it took out of it.
 const RAW: &[u8] = b"\"_raw\":\"{";
-
-/// Where `unmapped` may have a column of an object that is a text: `"userIdentity":"{\"type\":...`.
-pub(super) const OBJECT_IN_TEXT: &[u8] = b"\":\"{\\\"";
 
 /// The members of an object, by their places in the index.
 pub(super) struct Members<'a> {
@@ -315,7 +315,8 @@ impl Parser<'_> {
             return Ok(true);
         }
         // a finding of ours, whose evidence may have what an event has
-        if ["rule", "priority", "evidence", "event_ids"].iter().all(|name| object.get(name).is_some()) {
+        let is_finding = ["rule", "priority", "evidence", "event_ids"].iter().all(|name| object.get(name).is_some());
+        if is_finding || elastic::is_action(&object) {
             self.set_aside("");
             return Ok(true);
         }
@@ -599,7 +600,7 @@ impl Parser<'_> {
             return Ok(false);
         }
         let plan = self.fills[open].fill.plan;
-        let columns = plan.table.columns;
+        let table = plan.table;
         let mut is_other = false;
         let mut record = vec![b'{'];
         let mut inside = Value::Object(serde_json::Map::new());
@@ -622,10 +623,15 @@ impl Parser<'_> {
             let top = top.strip_suffix("{}").unwrap_or(top);
             is_told.get(&top.as_bytes().to_ascii_lowercase()) == Some(&true)
         };
+        // so has who makes JSON of an answer of Athena, and maps beside them
+        let is_printed = object.members.iter().any(|member| {
+            let nested = table.kind(member.name).filter(|kind| matches!(kind, Kind::Struct(_) | Kind::List(_)));
+            nested.is_some_and(|kind| braces::read(&member.unescaped(), kind).is_some())
+        });
         for member in &object.members {
             if let Some(path) = str::from_utf8(member.name).ok().and_then(|name| plan.path_inside(name))
                 && !has_whole(&path)
-                && let Ok(value) = serde_json::from_slice::<Value>(member.value)
+                && let Some(value) = scalar::value(member.value)
             {
                 is_other = true;
                 if !value.is_null() {
@@ -633,20 +639,22 @@ impl Parser<'_> {
                 }
                 continue;
             }
-            let is_column = |column: &Column| {
-                matches!(column.kind, Kind::Struct(_) | Kind::List(_))
-                    && column.name.as_bytes().eq_ignore_ascii_case(member.name)
+            let kind = table.kind(member.name);
+            let text = match kind {
+                Some(Kind::Struct(_) | Kind::List(_)) => member.unescaped(),
+                Some(Kind::Json) if is_printed => member.unescaped(),
+                _ => Vec::new(),
             };
-            let text = if columns.iter().any(is_column) { member.unescaped() } else { Vec::new() };
             let is_json = matches!(text.first(), Some(b'{' | b'['))
                 && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
-            is_other |= is_json;
+            let json = if is_json { Some(text) } else { kind.and_then(|kind| braces::read(&text, kind)) };
+            is_other |= json.is_some();
             record.extend_from_slice(if record.len() > 1 { b",\"" } else { b"\"" });
             record.extend_from_slice(member.name);
             record.extend_from_slice(b"\":");
             match are_lists.then(|| serde_json::from_slice(member.value).ok()).flatten() {
                 Some(value) => record.extend_from_slice(alone(value).to_string().as_bytes()),
-                None => record.extend_from_slice(if is_json { &text } else { member.value }),
+                None => record.extend_from_slice(json.as_deref().unwrap_or(member.value)),
             }
         }
         for (name, value) in inside.as_object().into_iter().flatten() {
@@ -751,9 +759,11 @@ pub fn resume(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// The same behind what is damaged at `here`, where also an object is one to go on at that begins as it did: with the same key, or a
-/// line that is indented as far. So begin the items of one list. What is nested too deeply has such a key at each level.
+/// line that is indented as far. So begin the items of one list. What is nested too deeply has such a key at each level. Behind an
+/// envelope of CloudWatch Logs so is one that begins as its log events do.
 pub(super) fn resume_behind(bytes: &[u8], here: usize, reason: &str) -> Option<usize> {
     let key = first_key(&bytes[here..]);
+    let key_of_event = cloudwatch::key_of_log_events(&bytes[here..]);
     let is_nested = reason == walk::TOO_DEEP;
     // no further back than the blanks, or a text of one line would be searched for each of its records
     let blanks = bytes[..here].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
@@ -761,7 +771,7 @@ pub(super) fn resume_behind(bytes: &[u8], here: usize, reason: &str) -> Option<u
     let line = before.map(|end| &bytes[end..here]);
     let begins_alike = |at: usize, name: &[u8]| {
         let is_indented_alike = line.is_some_and(|line| bytes[..at].ends_with(line));
-        is_indented_alike || !is_nested && key == Some(name)
+        is_indented_alike || !is_nested && key == Some(name) || key_of_event == Some(name)
     };
     resume_at(bytes, here + 1, begins_alike)
 }
@@ -775,7 +785,7 @@ fn resume_at(bytes: &[u8], from: usize, is_one: impl Fn(usize, &[u8]) -> bool) -
 }
 
 /// The first key of an object, if one begins here.
-fn first_key(object: &[u8]) -> Option<&[u8]> {
+pub(super) fn first_key(object: &[u8]) -> Option<&[u8]> {
     let rest = object.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
     let length = rest.iter().take(64).position(|&byte| byte == b'"')?;
     rest[length + 1..].trim_ascii_start().starts_with(b":").then_some(&rest[..length])
@@ -797,6 +807,10 @@ const NAMES_OF_ENVELOPES: &[&[u8]] = &[
 ];
 
 fn begins_record(name: &[u8]) -> bool {
+    // many a call's answer begins with the id of its request, and no record does
+    if name.eq_ignore_ascii_case(b"requestid") {
+        return false;
+    }
     // `version` and such words of flow records are keys of many things; there lines are the mark
     let has = |table, is_it: &dyn Fn(&[u8]) -> bool| plan(table).nodes[0].keys.iter().any(|key| is_it(&key.name));
     // Athena and others write the columns of CloudTrail in lower case; `id` is no mark

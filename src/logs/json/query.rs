@@ -244,7 +244,7 @@ pub(super) fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
     if matches!(text, b"" | b"\\N" | b"NULL") {
         return;
     }
-    add_read(out, name, text, |out| match kind_of(name) {
+    add_read(out, name, text, |out| match CLOUDTRAIL.kind(name) {
         Some(Kind::Struct(columns) | Kind::List(columns)) => braces::add(out, text, columns),
         Some(Kind::Json) => braces::add_map(out, text),
         _ => false,
@@ -275,12 +275,6 @@ fn add_read(out: &mut Vec<u8>, name: &[u8], text: &[u8], read: impl FnOnce(&mut 
     } else if !nested || !read(out) {
         quote(out, text);
     }
-}
-
-/// What a column of CloudTrail's holds.
-fn kind_of(name: &[u8]) -> Option<Kind> {
-    let mut columns = CLOUDTRAIL.columns.iter();
-    columns.find(|column| column.name.as_bytes().eq_ignore_ascii_case(name)).map(|column| column.kind)
 }
 
 pub(super) fn quote(out: &mut Vec<u8>, text: &[u8]) {
@@ -396,7 +390,7 @@ impl Columns {
                 continue;
             }
             let is_json = matches!(cell.first(), Some(b'{' | b'[')) && scalar::has_few_values(cell);
-            let json = if is_json { serde_json::from_slice(cell).ok() } else { None };
+            let json = if is_json { scalar::value(cell) } else { None };
             let value = json.unwrap_or_else(|| Value::String(String::from_utf8_lossy(cell).into_owned()));
             place(&mut nested, name, value);
         }

@@ -52,19 +52,37 @@ impl Clockwork {
         if let Some(millis) = text.strip_prefix("/Date(").and_then(|text| text.strip_suffix(")/")) {
             return millis.parse::<i64>().ok()?.checked_mul(1000);
         }
-        // and the portal of Microsoft Sentinel the last
-        const FORMS: [&str; 4] =
-            ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%MZ", "%m/%d/%Y, %I:%M:%S%.f %p"];
+        const FORMS: [&str; 10] = [
+            "%Y-%m-%dT%H:%M:%S%.f",
+            "%Y-%m-%d %H:%M:%S%.f",
+            "%Y-%m-%dT%H:%MZ",
+            // a spreadsheet
+            "%Y-%m-%d %H:%M",
+            "%Y/%m/%d %H:%M:%S%.f",
+            // the portal of Microsoft Sentinel
+            "%m/%d/%Y, %I:%M:%S%.f %p",
+            // PowerShell, in CSV
+            "%m/%d/%Y %I:%M:%S %p",
+            // Kibana and OpenSearch Dashboards
+            "%B %d, %Y @ %H:%M:%S%.f",
+            // Java, as Gson writes dates
+            "%B %d, %Y, %I:%M:%S %p",
+            "%B %d, %Y %I:%M:%S %p",
+        ];
         for form in FORMS {
             if let Ok(time) = chrono::NaiveDateTime::parse_from_str(plain, form) {
                 return Some(time.and_utc().timestamp_micros());
             }
         }
-        // the console shows the last
-        for form in ["%Y-%m-%dT%H:%M:%S%.f%z", "%B %d, %Y, %H:%M:%S (UTC%:z)"] {
-            if let Ok(time) = chrono::DateTime::parse_from_str(text, form) {
+        // PostgreSQL, Ruby and Go print the second, and the console shows the last
+        for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%B %d, %Y, %H:%M:%S (UTC%:z)"] {
+            if let Ok(time) = chrono::DateTime::parse_from_str(plain, form) {
                 return Some(time.timestamp_micros());
             }
+        }
+        // HTTP and JavaScript
+        if let Ok(time) = chrono::DateTime::parse_from_rfc2822(text) {
+            return Some(time.timestamp_micros());
         }
         epoch(text)
     }
@@ -235,6 +253,78 @@ fn hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |code, &digit| Some(code << 4 | (digit as char).to_digit(16)?))
 }
 
+/// A value of JSON, also where [`sound`] has to make it one.
+pub fn value(json: &[u8]) -> Option<Value> {
+    serde_json::from_slice(json).ok().or_else(|| serde_json::from_slice(&sound(json)).ok())
+}
+
+/// JSON text without what AWS passes on of clients and others do not take for JSON: halves of surrogate pairs become U+FFFD, raw control
+/// characters escapes, and backslashes that escape nothing stand for themselves.
+///
+/// A half behind several backslashes too: a text in it may hold JSON, as a policy is, and is read as that by rules.
+#[cold]
+pub fn sound(json: &[u8]) -> Vec<u8> {
+    let mut controlled = Vec::with_capacity(json.len());
+    escape_controls(json, &mut controlled);
+    let mut out = Vec::with_capacity(controlled.len());
+    let mut rest = &controlled[..];
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at..];
+        let length = escape_length(rest);
+        let (kept, behind) = rest.split_at(length.unwrap_or_else(|| backslashes(rest)));
+        out.extend_from_slice(kept);
+        rest = behind;
+        if length.is_none() && code(rest).is_some() {
+            out.extend_from_slice(b"ufffd");
+            rest = &rest[5..];
+        } else if length.is_none() {
+            out.push(b'\\');
+        }
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// Whether JSON text has a backslash that begins no escape of a character, or that of half a surrogate pair.
+pub fn has_odd_escapes(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let Some(length) = escape_length(&rest[at..]) else { return true };
+        rest = &rest[at + length..];
+    }
+    false
+}
+
+/// How long the backslashes are that a text begins with, and the escape of a character that the last of them begins; `None` where that is
+/// none, or half a surrogate pair.
+fn escape_length(text: &[u8]) -> Option<usize> {
+    let run = backslashes(text);
+    let behind = &text[run..];
+    match code(behind) {
+        Some(half @ 0xd800..0xe000) => {
+            let other = &behind[5..];
+            let next = backslashes(other);
+            // of an odd number the last one alone begins an escape of this text
+            let is_alike = if run % 2 == 1 { next == 1 } else { next == run };
+            let is_pair = half < 0xdc00 && is_alike && matches!(code(&other[next..]), Some(0xdc00..0xe000));
+            is_pair.then_some(run + 5 + next + 5)
+        }
+        _ if run % 2 == 0 => Some(run),
+        Some(_) => Some(run + 5),
+        None => matches!(behind.first()?, b'"' | b'/' | b'b' | b'f' | b'n' | b'r' | b't').then_some(run + 1),
+    }
+}
+
+fn backslashes(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| **byte == b'\\').count()
+}
+
+/// The code behind the `u` that a text begins with.
+fn code(text: &[u8]) -> Option<u32> {
+    hex(text.strip_prefix(b"u")?.get(..4)?)
+}
+
 /// Appends JSON text in which raw control characters inside strings, which JSON forbids, are written as escapes.
 pub fn escape_controls(json: &[u8], out: &mut Vec<u8>) {
     let mut inside = false;
@@ -283,6 +373,24 @@ mod tests {
         assert_eq!(clock.read(b"2024-08-01 11:30:23 UTC"), Some(1_722_511_823_000_000));
         assert_eq!(clock.read(b"2024-08-01 11:30:23 CET"), None);
         assert_eq!(clock.read(b"2024-08-01T11:30Z"), Some(1_722_511_800_000_000));
+        for (text, micros) in [
+            ("Aug 1, 2024 @ 11:30:23.500", 500_000),
+            ("Aug 1, 2024, 11:30:23 AM", 0),
+            ("Aug 1, 2024, 11:30:23\u{202f}AM", 0),
+            ("Aug 1, 2024 11:30:23 AM", 0),
+            ("8/1/2024 11:30:23 AM", 0),
+            ("2024/08/01 11:30:23", 0),
+            ("2024-08-01 11:30:23.5+00", 500_000),
+            ("2024-08-01 13:30:23 +0200", 0),
+            ("2024-08-01 11:30:23 +0000 UTC", 0),
+            ("2024-08-01T11:30:23+00", 0),
+            ("Thu, 01 Aug 2024 11:30:23 GMT", 0),
+        ] {
+            assert_eq!(clock.read(text.as_bytes()), Some(1_722_511_823_000_000 + micros), "{text}");
+        }
+        assert_eq!(clock.read(b"2024-08-01 11:30"), Some(1_722_511_800_000_000));
+        // the day or the month may be the first
+        assert_eq!(clock.read(b"01/08/2024 11:30:23"), None);
         assert_eq!(clock.read(b"yesterday"), None);
         assert_eq!(clock.read(b"inf"), None);
     }
@@ -312,6 +420,25 @@ mod tests {
         check(r"\x", None);
         check(r"\u12", None);
         check("\\", None);
+    }
+
+    #[test]
+    fn half_a_surrogate_and_a_raw_control_character_keep_no_json_from_being_a_value() {
+        let check = |json: &str, expected: serde_json::Value| {
+            assert_eq!(value(json.as_bytes()), Some(expected), "{json}");
+        };
+        check(r#"{"a":"x\ud800","b":"\udc00y"}"#, serde_json::json!({"a": "x\u{fffd}", "b": "\u{fffd}y"}));
+        check(r#"["\ud83d\ude00\ud800\ud83d\ude00"]"#, serde_json::json!(["😀\u{fffd}😀"]));
+        // an escape that JSON does not know, and what is none
+        check(r#"["\q\u12\"",1]"#, serde_json::json!([r#"\q\u12""#, 1]));
+        check(r#"["\udfff","\\u0041","\\"]"#, serde_json::json!(["\u{fffd}", r"\u0041", r"\"]));
+        // in a text of JSON inside of it, where a backslash before a pair is none of a half
+        check(
+            r#"["\\ud800","\\ud83d\\ude00","\\\ud83d\ude00"]"#,
+            serde_json::json!([r"\ufffd", r"\ud83d\ude00", r"\😀"]),
+        );
+        check("[\"a\tb\",1]", serde_json::json!(["a\tb", 1]));
+        assert_eq!((value(br#"{"a":"\ud800"#), value(br"{\"), value(b"")), (None, None, None));
     }
 
     #[test]
@@ -346,6 +473,12 @@ mod tests {
                 // an open escape at the end takes the quote with it
                 Err(_) => prop_assert!(done.is_none(), "{:?}", done),
             }
+        }
+
+        #[test]
+        fn what_was_made_sound_is_a_value(inside in r#"([a-z{}😀]|\\[\\"/bfnrtqu]|\\ud8[0-9]{2}|\\udc0[0-9]|\\\\ud83d\\\\ude00){0,12}"#) {
+            let value = value(format!("[\"{inside}\",1]").as_bytes());
+            prop_assert_eq!(value.map(|value| value[1] == 1), Some(true), "{}", inside);
         }
 
         #[test]

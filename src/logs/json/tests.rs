@@ -206,6 +206,20 @@ fn what_stands_as_base64_is_any_object() {
 }
 
 #[test]
+fn what_lambda_is_handed_of_a_broker_is_unpacked() {
+    let [one, two] = [1, 2].map(|n| base64(event(n).as_bytes()));
+    let record = |value: &str| format!(r#"{{"topic":"t","partition":0,"offset":15,"key":"YQ==","value":"{value}"}}"#);
+    let kafka = format!(r#"{{"eventSource":"aws:kafka","records":{{"t-0":[{},{}]}}}}"#, record(&one), record(&two));
+    let active = format!(
+        r#"{{"eventSource":"aws:mq","messages":[{{"messageID":"a","data":"{one}"}},{{"messageID":"b","data":"{two}"}}]}}"#
+    );
+    for text in [kafka, active] {
+        let read = read_text(&text);
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-2".to_owned()], vec![]), "{text}");
+    }
+}
+
+#[test]
 fn packed_texts_in_one_another_have_an_end() {
     let mut text = event(1);
     for depth in 1..7 {
@@ -517,6 +531,94 @@ fn an_identity_that_is_a_text_is_read_as_the_object_in_it() {
 }
 
 #[test]
+fn columns_that_are_texts_are_read_however_these_are_written() {
+    let who = r#"{"type":"IAMUser","accountId":"111122223333"}"#;
+    // as .NET writes a quote, and with a line end as in pretty JSON
+    for text in [who.replace('"', r"\u0022"), who.replace('{', r"{\n  ").replace('"', r#"\""#)] {
+        let read = read_text(event(1).replace(who, &format!("\"{text}\"")));
+        assert_eq!(column(&read, "cloudtrail", "useridentity.type"), some(&["IAMUser"]), "{text}");
+        assert_eq!(column(&read, "cloudtrail", "unmapped"), [None], "{text}");
+    }
+    // as Athena and CloudTrail Lake print them, maps too, where somebody made JSON of the rows
+    let printed = event(1)
+        .replace(who, r#""{type=IAMUser, accountid=111122223333, sessioncontext=null}""#)
+        .replace(r#"{"userName":"u1"}"#, r#""{userName=u1, tags={\"a\":[1]}}""#);
+    let read = read_text(printed);
+    assert_eq!(column(&read, "cloudtrail", "useridentity.accountid"), some(&["111122223333"]));
+    assert_eq!(column(&read, "cloudtrail", "account"), some(&["111122223333"]));
+    assert_eq!(column(&read, "cloudtrail", "requestparameters"), some(&[r#"{"userName":"u1","tags":{"a":[1]}}"#]));
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), [None]);
+    // a text that is no object stays one
+    let read = read_text(event(1).replace(r#"{"userName":"u1"}"#, r#""{userName=u1}""#));
+    assert_eq!(column(&read, "cloudtrail", "requestparameters"), some(&[r#""{userName=u1}""#]));
+    // a list alone
+    let listed = r#""resources":"[{\"ARN\":\"a\"}]","eventID""#;
+    let read = read_text(event(1).replace(r#""eventID""#, listed));
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), [None]);
+    assert_eq!(read.batches[0].rows.column_by_name("resources").unwrap().null_count(), 0);
+}
+
+#[test]
+fn times_and_flags_mean_what_their_escapes_stand_for() {
+    // as .NET writes a plus, and PowerShell a slash
+    for time in [r"2024-08-01T13:30:23\u002B02:00", r"\/Date(1722511823000)\/"] {
+        let read = read_text(event(1).replace("2024-08-01T11:30:23Z", time));
+        assert_eq!(column(&read, "cloudtrail", "eventtime"), some(&["2024-08-01T11:30:23Z"]), "{time}");
+        assert_eq!(column(&read, "cloudtrail", "unmapped"), [None], "{time}");
+    }
+    let read = read_text(event(1).replace(r#""eventID""#, r#""readOnly":"tru\u0065","eventID""#));
+    assert_eq!(column(&read, "cloudtrail", "readonly"), some(&["true"]));
+}
+
+#[test]
+fn what_a_client_calls_itself_hides_no_record() {
+    // half a surrogate pair, and a raw control character
+    for (agent, meant) in [(r"\ud800x", "\u{fffd}x"), ("a\tb", "a\tb")] {
+        let odd = event(1).replace(r#""eventID""#, &format!(r#""userAgent":"{agent}","eventID""#));
+        let values = serde_json::json!([["1722511823000000000", odd]]);
+        let loki = serde_json::json!({"status": "success", "data": {"result": [{"stream": {}, "values": values}]}});
+        let gelf = serde_json::json!({"version": "1.1", "full_message": odd});
+        let splunk = serde_json::json!({"eventName": "other", "eventSource": "iam.amazonaws.com", "_raw": odd});
+        let csv = format!("event\n\"{}\"\n", odd.replace('"', "\"\""));
+        for text in [loki.to_string(), gelf.to_string(), splunk.to_string(), csv] {
+            let read = read_text(&text);
+            assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec![]), "{text}");
+            assert_eq!(column(&read, "cloudtrail", "useragent"), some(&[meant]), "{text}");
+        }
+    }
+}
+
+#[test]
+fn free_forms_are_json_to_everybody() {
+    // half a surrogate pair, and an escape that JSON does not know: of such a text the functions of SQL gave nothing at all
+    let odd = event(1)
+        .replace(
+            r#"{"userName":"u1"}"#,
+            r#"{"a":"\ud800","userName":"u1","b":"\q","c":"\ud83d\ude00","d":"{\"e\":\"\\ud800\"}"}"#,
+        )
+        .replace(r#""eventID""#, r#""new":"\udc00","responseElements":"{\"d\":\"\\ud800\"}","eventID""#);
+    let read = read_text(&odd);
+    let value = |path| column(&read, "cloudtrail", path)[0].clone().unwrap();
+    assert_eq!(
+        value("requestparameters"),
+        r#"{"a":"\ufffd","userName":"u1","b":"\\q","c":"\ud83d\ude00","d":"{\"e\":\"\\ufffd\"}"}"#
+    );
+    assert_eq!(value("responseelements"), r#"{"d":"\ufffd"}"#);
+    assert_eq!(value("unmapped"), r#"{"new":"\ufffd"}"#);
+}
+
+#[test]
+fn an_insight_without_a_type_is_a_row_of_its_own() {
+    let details =
+        r#"{"state":"Start","eventSource":"autoscaling.amazonaws.com","eventName":"CompleteLifecycleAction"}"#;
+    let event = format!(r#"{{"eventTime":"2024-08-01T11:30:23Z","eventID":"a","insightDetails":{details}}}"#);
+    let read = read_text(event);
+    assert_eq!(ids(&read), ["a"]);
+    assert_eq!(column(&read, "cloudtrail", "insightdetails"), some(&[details]));
+    assert_eq!(column(&read, "cloudtrail", "eventname"), [None]);
+}
+
+#[test]
 fn an_event_of_records_needs_a_name_and_a_time_only() {
     let bare = r#"{"eventName":"CreateUser","eventTime":"2024-08-01T11:30:23Z"}"#;
     let read = read_text(format!("{{\"Records\":[{bare},{bare},{{\"eventName\":\"x\"}}]}}"));
@@ -553,6 +655,12 @@ fn what_is_no_log_record_is_set_aside() {
         "evidence":{"eventName":"CreateUser","eventSource":"iam.amazonaws.com","userIdentity":{"type":"Root"}}}"#;
     let mut read = read_text(finding.replace('\n', ""));
     assert_eq!((read.counts.of("").set_aside, read.rejects.len(), read.counts.of("cloudtrail").rows), (1, 0, 0));
+    let bulk = |action: &str| read_text([1, 2].map(|n| format!("{action}\n{}\n", event(n))).concat());
+    for action in [r#"{"index":{}}"#, r#"{ "create" : { "_index" : "trail", "_id" : "1" } }"#] {
+        let mut read = bulk(action);
+        assert_eq!((ids(&read).len(), read.counts.of("").set_aside, read.rejects.len()), (2, 2, 0), "{action}");
+    }
+    assert_eq!(bulk(r#"{"index":{"other":1}}"#).rejects.len(), 2);
     assert_eq!(read_text(r#"{"Records":[]}"#).rejects.len(), 0);
     assert_eq!(read_text("").rejects.len(), 0);
 }
@@ -693,6 +801,10 @@ fn behind_damage_the_next_of_a_list_is_found_by_how_it_begins() {
             );
         }
     }
+    // an answer that begins as no record does is a part of the damaged one
+    let answered = event(1).replace(r#""eventID""#, r#""responseElements":{"requestId":"r","x":{}},"eventID""#);
+    let read = read_text(format!("{}\n{}", answered.replacen(r#""iam"#, "iam", 1), event(2)));
+    assert_eq!((ids(&read), read.rejects.len()), (vec!["id-2".to_owned()], 1));
     // what is sound is stepped over by itself, each
     for text in [listed([lower(1), "null,7,\"x\"".to_owned(), lower(3)]), queued([lower(1), "[]".to_owned(), lower(3)])]
     {

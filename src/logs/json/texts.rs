@@ -45,7 +45,7 @@ impl Parser<'_> {
         if around.depth == NESTED_MAX || too_large(object).is_some() || !may_have_any() {
             return false;
         }
-        let Ok(value) = serde_json::from_slice::<Value>(object) else { return false };
+        let Some(value) = scalar::value(object) else { return false };
         let is_record = |text: &str| cloudwatch::is_json(text.as_bytes()) && insights::holds_record(text.as_bytes());
         let context = around.context.cloned().unwrap_or_default();
         let nested = |text: &str| {

@@ -34,6 +34,33 @@ fn an_envelope_that_is_cut_off_keeps_its_whole_log_events() {
 }
 
 #[test]
+fn a_damaged_log_event_of_an_envelope_costs_itself_alone() {
+    let whole = envelope(&[event(1), event(2), event(3)]);
+    let names = [1, 2, 3].map(|n| format!("id-{n}"));
+    for (n, own) in names.iter().enumerate() {
+        // a quote of the message for want of its backslash, and an event without its end
+        let quote = whole.find(&format!(r#"\"u{}\""#, n + 1)).unwrap();
+        let close = quote + whole[quote..].find("}\"}").unwrap() + 2;
+        for (left_out, before) in [(quote, ""), (close, ""), (quote, "{\"awslogs\":{}}\n")] {
+            let text = format!("{before}{}{}", &whole[..left_out], &whole[left_out + 1..]);
+            let read = read_text(&text);
+            let mut found = ids(&read);
+            found.sort();
+            let others: Vec<String> = names.iter().filter(|name| *name != own).cloned().collect();
+            assert_eq!(found, others, "{text}");
+            assert_eq!(
+                read.rejects.iter().filter(|reject| reject.offset as usize >= before.len()).count(),
+                1,
+                "{text}"
+            );
+        }
+    }
+    // what stands before the log events
+    let read = read_text(whole.replacen("DATA_MESSAGE\"", "DATA_MESSAGE", 1));
+    assert_eq!((ids(&read).len(), read.rejects.len()), (3, 1));
+}
+
+#[test]
 fn the_time_that_an_export_of_cloudwatch_puts_before_an_event_is_no_reject() {
     let time = "2024-08-01T10:05:00.000Z ";
     let read = read_text(format!("{time}{}\n{time}{}\n{time}oops\n{time}{}\n", event(1), event(2), event(3)));

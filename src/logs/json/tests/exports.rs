@@ -459,7 +459,8 @@ fn csv_may_have_other_separators() {
 #[test]
 fn what_stands_before_an_event_in_its_line_is_no_record() {
     let text = whole();
-    check(&[format!("<134>Aug  1 11:30:23 host trail[7]: {text}\n"), format!("key-1\t{text}\n")]);
+    let syslog = format!("<134>Aug  1 11:30:23 host trail[7]: {text}\n");
+    check(&[format!("\u{feff}{syslog}"), syslog, format!("key-1\t{text}\n")]);
     let read = read_text(format!("{text}\nAug  1 11:30:23 host trail: {text}\nrest {{\n{text}\n"));
     assert_eq!((facts(&read).len(), reasons(&read)), (3, vec!["not JSON"]));
 }
