@@ -1,7 +1,9 @@
 //! Sigma files → what in them is probably misspelt: it is no error, for events may have fields and rules keys of their own, and
 //! a rule that asks for it never fires, or passes it over.
 
-use rsigma_parser::{CorrelationCondition, CorrelationRule, Detection, Detections, SigmaDocument, SigmaRule};
+use rsigma_parser::{
+    CorrelationCondition, CorrelationRule, Detection, Detections, FieldAlias, SigmaDocument, SigmaRule,
+};
 
 use super::fields::{Stray, stray};
 use super::parse::{Document, parse};
@@ -147,7 +149,17 @@ fn of_correlation(table: &Table, correlation: &CorrelationRule, lines: &Lines) -
             .map(|field| (lines.value(&["correlation", "aliases", &alias.alias], field), field.clone()));
         fields.extend(stands_for);
     }
-    fields.into_iter().filter_map(|(place, field)| Some((place, doubt(table, &field)?))).collect()
+    // the rules that it says nothing of are asked for a field that is called as the alias is
+    let is_partial =
+        |alias: &&FieldAlias| alias.mapping.len() < correlation.rules.len() && stray(table, &alias.alias).is_some();
+    let partial = correlation.aliases.iter().filter(is_partial).map(|alias| {
+        let name = &alias.alias;
+        let message =
+            format!("the alias `{name}` has a field for some of the rules only, and events have no field `{name}`");
+        (lines.key(&["correlation", "aliases", name]), message)
+    });
+    let fields = fields.into_iter().filter_map(|(place, field)| Some((place, doubt(table, &field)?)));
+    fields.chain(partial).collect()
 }
 
 fn doubt(table: &Table, field: &str) -> Option<String> {
@@ -241,6 +253,18 @@ mod tests {
                 ),
                 format!("x.yml:22:16: cloudtrail has no column `awsRegio`, {beyond}; did you mean `awsRegion`?"),
             ]
+        );
+    }
+
+    #[test]
+    fn an_alias_is_one_of_each_rule() {
+        let second = rule("        eventName: B\n").replace("base", "second");
+        let both = "---\ntitle: M\ncorrelation:\n    type: temporal\n    rules: [base, second]\n    group-by: [who]\n    timespan: 5m\n    \
+             aliases:\n        who:\n            base: sourceIPAddress\n";
+        let doubted = said(&format!("{}---\n{second}{both}", rule("        eventName: A\n")));
+        assert_eq!(
+            doubted,
+            ["x.yml:24:9: the alias `who` has a field for some of the rules only, and events have no field `who`"]
         );
     }
 }
