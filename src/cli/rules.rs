@@ -244,9 +244,27 @@ fn some(found: Found, dir: Option<&Path>) -> Result<Found> {
     }
 }
 
-/// Whether a file or folder below one is looked at: editors keep locks and copies under names that begin with a dot.
-pub fn is_shown(entry: &walkdir::DirEntry) -> bool {
-    entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
+/// Files and folders below one, in the order of their names, with those that links lead to.
+pub fn below(dir: &Path) -> impl Iterator<Item = walkdir::Result<walkdir::DirEntry>> {
+    let is_shown = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_hidden(entry.path());
+    // a link that leads nowhere may be the lock of an editor, and one may lead back to where it stands
+    let leads_nowhere = |path: &Path| path.is_symlink() && (is_hidden(path) || extension(path).is_none());
+    let is_passed_over = move |error: &walkdir::Error| {
+        error.loop_ancestor().is_some() || error.depth() > 0 && error.path().is_some_and(leads_nowhere)
+    };
+    let entries = WalkDir::new(dir).follow_links(true).sort_by_file_name().into_iter().filter_entry(is_shown);
+    entries.filter(move |entry| !entry.as_ref().is_err_and(is_passed_over))
+}
+
+/// What a file of rules ends in, in lower case.
+fn extension(path: &Path) -> Option<String> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    ["sql", "yml", "yaml"].contains(&&*extension).then_some(extension)
+}
+
+/// Editors keep locks and copies under names that begin with a dot.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// Query files and Sigma rules below a folder. The id of a query file is its folder's name and its own, that of a
@@ -261,7 +279,6 @@ pub fn read(dir: &Path, config: &sigma::Config) -> Result<Found> {
 /// The same of several folders or files, which belong together.
 fn read_all(dirs: &[&Path], config: &sigma::Config) -> Result<Found> {
     let (mut sources, mut sigma, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    let below = |dir| WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(is_shown);
     let entries = dirs.iter().flat_map(|dir| below(dir).map(|entry| entry.map_err(|error| unreadable(dir, error))));
     let mut known = BTreeSet::new();
     for entry in entries {
@@ -269,11 +286,7 @@ fn read_all(dirs: &[&Path], config: &sigma::Config) -> Result<Found> {
         if !known.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
             continue;
         }
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let extension = extension.to_ascii_lowercase();
-        if !["sql", "yml", "yaml"].contains(&&*extension) || path.is_dir() {
-            continue;
-        }
+        let Some(extension) = extension(&path).filter(|_| !path.is_dir()) else { continue };
         let name = path.display().to_string();
         let text = match String::from_utf8(fs::read(&path).with_context(|| format!("reading {name}"))?) {
             Ok(text) => unmarked(text),
@@ -556,4 +569,28 @@ fn tell_mutation(out: &mut impl Write, mutation: &Mutation) -> Result<ExitCode> 
     let many = plural(mutation.mutants);
     writeln!(out, "{} mutant{many}, {killed} killed{accepted}, {survived} survived", mutation.mutants)?;
     Ok(if mutation.is_good() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn rules_behind_links_are_read_and_locks_of_editors_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let [own, shared] = ["own", "shared"].map(|name| dir.path().join(name));
+        fs::create_dir_all(&own).unwrap();
+        fs::create_dir_all(&shared).unwrap();
+        fs::write(shared.join("x.sql"), "-- title = \"T\"\nSELECT eventTime FROM cloudtrail WHERE eventName = 'x'\n")
+            .unwrap();
+        symlink(&shared, own.join("cloudtrail")).unwrap();
+        symlink("somebody@host.1234:1", own.join(".#y.sql")).unwrap();
+        symlink("gone", own.join("README.md")).unwrap();
+        symlink(&own, own.join("itself")).unwrap();
+        let found = read(&own, &sigma::Config::default()).unwrap();
+        let ids: Vec<&str> = found.sources.iter().map(|source| source.id.as_str()).collect();
+        assert_eq!((ids, found.refused.len()), (vec!["cloudtrail/x"], 0));
+    }
 }

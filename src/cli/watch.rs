@@ -7,7 +7,6 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
-use walkdir::WalkDir;
 
 use super::configured::{Compiled, found};
 use super::holes::Judge;
@@ -256,7 +255,7 @@ pub fn stamp(flags: &Common, config: &Config) -> Stamp {
         content(&mut hash, path);
     }
     if let Some(dir) = config.rules.as_deref().and_then(rules::folder) {
-        for entry in WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(rules::is_shown) {
+        for entry in rules::below(dir) {
             let path: PathBuf = match entry {
                 Ok(entry) if !entry.file_type().is_dir() && is_of_rules(entry.path()) => entry.into_path(),
                 Ok(_) => continue,
