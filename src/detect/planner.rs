@@ -144,6 +144,8 @@ fn wrong_severity((name, expr): &(String, Expr)) -> Option<(String, String)> {
 fn constants<'a>(expr: &'a Expr, into: &mut Vec<&'a str>) {
     match expr {
         Expr::Literal(value, _) => into.extend(value.try_as_str().flatten()),
+        // of a rule over windows
+        Expr::Alias(alias) => constants(&alias.expr, into),
         Expr::Cast(cast) => constants(&cast.expr, into),
         Expr::Case(case) => {
             let values = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);

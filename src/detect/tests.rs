@@ -441,6 +441,19 @@ fn a_rule_that_cannot_work_is_refused_with_its_place() {
         "x.sql:5:15: there is no table `cloud_trail`; there are cloudtrail, vpc_flow",
     );
     check(refused("SELECT 1 FROM cloudtrail WHERE 1 = 2"), "x.sql:5:26: the condition is never true");
+    check(
+        refused("SELECT 1 FROM cloudtrail WHERE eventName"),
+        "x.sql:5:32: a condition is true or false, and `cloudtrail.eventname` is varchar: compare it with something",
+    );
+    assert!(
+        refused("SELECT 1 FROM cloudtrail WHERE eventName = 'x' && readOnly")
+            .ends_with(": conditions are joined by AND, and not by &&")
+    );
+    let counted = "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'x' GROUP BY 1, tumble(eventTime, INTERVAL '1 hour') HAVING count(*) > 2";
+    assert!(
+        refused(counted)
+            .ends_with(": GROUP BY takes what rows have, and no aggregate: its numbers are places in SELECT")
+    );
     let (_, refused) = Detector::new(
         logs::TABLES,
         [rule("-- key = [\"acount\"]\n", "SELECT 1 FROM cloudtrail WHERE eventName = 'x'")],
@@ -483,6 +496,11 @@ fn state_of_another_version_is_refused() {
 
 #[test]
 fn a_severity_that_is_none_is_refused_or_counted() {
+    let windows = refused(
+        "SELECT CASE WHEN count(*) > 9 THEN 'urgent' ELSE 'low' END AS severity\nFROM cloudtrail WHERE eventName = 'x'\n\
+         GROUP BY account, tumble(eventTime, INTERVAL '1 hour') HAVING count(*) > 2",
+    );
+    assert!(windows.starts_with("x.sql:5:36: `urgent` is not a severity"), "{windows}");
     let refused = refused(
         "SELECT CASE WHEN errorCode IS NULL THEN 'low' ELSE 'urgent' END AS severity\nFROM cloudtrail WHERE eventName = 'x'",
     );
