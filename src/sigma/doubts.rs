@@ -2,7 +2,8 @@
 //! a rule that asks for it never fires, or passes it over.
 
 use rsigma_parser::{
-    CorrelationCondition, CorrelationRule, Detection, Detections, FieldAlias, SigmaDocument, SigmaRule,
+    CorrelationCondition, CorrelationRule, Detection, Detections, FieldAlias, FilterRule, FilterRuleTarget,
+    SigmaDocument, SigmaRule,
 };
 
 use super::fields::{Stray, stray};
@@ -68,7 +69,11 @@ pub fn doubts(files: &[File]) -> Vec<RuleError> {
                 }
                 SigmaDocument::Filter(filter) => {
                     let table = filter.logsource.as_ref().and_then(|source| table(source, lines).ok());
-                    table.map_or_else(Vec::new, |table| of_detections(table, &filter.detection, "filter", lines))
+                    let mut found =
+                        table.map_or_else(Vec::new, |table| of_detections(table, &filter.detection, "filter", lines));
+                    let is_here = |name: &str| rules.iter().any(|(rule, _)| is_called(rule, name));
+                    found.extend(of_names(filter, is_here, lines));
+                    found
                 }
                 SigmaDocument::Correlation(correlation) => {
                     let of = |name: &String| {
@@ -115,10 +120,22 @@ fn of_detections(table: &Table, detections: &Detections, section: &str, lines: &
     for (name, detection) in &detections.named {
         let mut fields = Vec::new();
         collect(detection, &mut fields);
-        let doubt = |field: &&str| Some((lines.key(&[section, name, field]), doubt(table, field)?));
-        doubts.extend(fields.iter().filter_map(doubt));
+        // the parser escapes brackets
+        let plain = fields.into_iter().map(|field| field.replace("\\[", "[").replace("\\]", "]"));
+        doubts.extend(plain.filter_map(|field| Some((lines.key(&[section, name, &field]), doubt(table, &field)?))));
     }
     doubts
+}
+
+/// Of the rules that a filter names, where it is about others that are here; one that is about none is refused.
+fn of_names(filter: &FilterRule, is_here: impl Fn(&str) -> bool, lines: &Lines) -> Vec<(Place, String)> {
+    let FilterRuleTarget::Specific(names) = &filter.rules else { return Vec::new() };
+    let (here, lost): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| is_here(name));
+    let doubt = |name: &String| {
+        let message = format!("no rule that is here is called `{name}`: the filter is about the others");
+        (lines.value(&["filter", "rules"], name), message)
+    };
+    if here.is_empty() { Vec::new() } else { lost.into_iter().map(doubt).collect() }
 }
 
 fn collect<'a>(detection: &'a Detection, fields: &mut Vec<&'a str>) {
@@ -163,6 +180,11 @@ fn of_correlation(table: &Table, correlation: &CorrelationRule, lines: &Lines) -
 }
 
 fn doubt(table: &Table, field: &str) -> Option<String> {
+    if let Some(part) = field.split('.').find(|part| part.ends_with([']', '}'])) {
+        return Some(format!(
+            "`{part}` in `{field}` is looked for as a key with brackets: lists are seen through, and a path has names alone"
+        ));
+    }
     let Stray { meant } = stray(table, field)?;
     let meant = meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
     Some(format!(
@@ -266,5 +288,29 @@ mod tests {
             doubted,
             ["x.yml:24:9: the alias `who` has a field for some of the rules only, and events have no field `who`"]
         );
+    }
+
+    #[test]
+    fn brackets_in_a_path_are_told() {
+        let text = rule(
+            "        requestParameters.items{}.cidrIp: a\n        resources[0].ARN: b\n        requestParameters.x: c\n",
+        );
+        let tell = "is looked for as a key with brackets: lists are seen through, and a path has names alone";
+        assert_eq!(
+            said(&text),
+            [
+                format!("x.yml:6:9: `items{{}}` in `requestParameters.items{{}}.cidrIp` {tell}"),
+                format!("x.yml:7:9: `resources[0]` in `resources[0].ARN` {tell}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rule_that_a_filter_names_and_that_is_not_here_is_told() {
+        let filter = "---\ntitle: F\nlogsource: {product: aws, service: cloudtrail}\nfilter:\n    rules: [base, bsae]\n    s:\n        \
+                      awsRegion: a\n    condition: not s\n";
+        let text = format!("{}{filter}", rule("        eventName: A\n"));
+        assert_eq!(said(&text), ["x.yml:12:19: no rule that is here is called `bsae`: the filter is about the others"]);
+        assert_eq!(said(&text.replace("[base, bsae]", "[bsae]")), <[String; 0]>::default(), "it is refused");
     }
 }
