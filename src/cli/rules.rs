@@ -22,9 +22,10 @@ use crate::detect::mutate::{self, Mutation};
 use crate::detect::reference::References;
 use crate::logs;
 use crate::pipeline::summary::plural;
-use crate::rule::RuleError;
+use crate::rule::{self, RuleError};
 use crate::sigma;
 use crate::triage::canary::Canaries;
+use crate::triage::incident::tactic::Tactic;
 use crate::triage::suppress::Suppressions;
 
 #[derive(Subcommand)]
@@ -222,7 +223,7 @@ pub struct Found {
     pub sources: Vec<Source>,
     /// Sigma rules that cannot be used, and files that are no text.
     pub refused: Vec<RuleError>,
-    /// What is probably misspelt in Sigma rules that are used.
+    /// What is probably misspelt in rules that are used.
     pub doubts: Vec<RuleError>,
 }
 
@@ -309,7 +310,8 @@ fn read_all(dirs: &[&Path], config: &sigma::Config) -> Result<Found> {
     if sources.is_empty() && sigma.is_empty() && refused.is_empty() {
         tracing::warn!(path = %shown(dirs), "no rule is there: their files end in .sql, .yml or .yaml");
     }
-    let doubts = sigma::doubts(&sigma);
+    let mut doubts: Vec<RuleError> = sources.iter().flat_map(doubtful_tags).collect();
+    doubts.extend(sigma::doubts(&sigma));
     let (converted, unconverted) = sigma::convert(&sigma, config);
     refused.extend(unconverted);
     for rule in converted {
@@ -324,6 +326,18 @@ fn read_all(dirs: &[&Path], config: &sigma::Config) -> Result<Found> {
         sources.push(Source::sigma(rule, cases));
     }
     Ok(Found { sources, refused, doubts })
+}
+
+/// The tags of a query file that are nearly ones of ATT&CK. One that cannot be read is refused when it is compiled.
+fn doubtful_tags(source: &Source) -> Vec<RuleError> {
+    let Ok(rule) = rule::parse(&source.id, &source.file, &source.text) else { return Vec::new() };
+    let doubt = |tag: &String| {
+        let message = format!("`{tag}` is no tactic of ATT&CK: did you mean `{}`?", Tactic::meant(tag)?);
+        let at = |(index, line): (usize, &str)| Some((index + 1, line[..line.find(tag.as_str())?].chars().count() + 1));
+        let (line, column) = source.text.lines().enumerate().find_map(at).unwrap_or((1, 1));
+        Some(RuleError { file: source.file.clone(), line, column, message })
+    };
+    rule.tags.iter().filter_map(doubt).collect()
 }
 
 fn doubled(file: String, (line, column): (usize, usize), same: &Source) -> RuleError {
@@ -592,5 +606,17 @@ mod tests {
         let found = read(&own, &sigma::Config::default()).unwrap();
         let ids: Vec<&str> = found.sources.iter().map(|source| source.id.as_str()).collect();
         assert_eq!((ids, found.refused.len()), (vec!["cloudtrail/x"], 0));
+    }
+
+    #[test]
+    fn a_tag_that_is_misspelt_is_doubted() {
+        let dir = tempfile::tempdir().unwrap();
+        let header = "-- title = \"T\"\n-- severity = \"low\"\n-- tags = [\"attack.persistance\", \"attack.t1098\"]\n-- remedy = \"R\"\n";
+        let text = format!("{header}SELECT eventTime FROM cloudtrail WHERE eventName = 'x'\n");
+        fs::write(dir.path().join("x.sql"), text).unwrap();
+        let doubts = read(dir.path(), &sigma::Config::default()).unwrap().doubts;
+        let told: Vec<_> = doubts.iter().map(|doubt| (doubt.line, doubt.column, doubt.message.as_str())).collect();
+        let meant = "`attack.persistance` is no tactic of ATT&CK: did you mean `attack.persistence`?";
+        assert_eq!(told, [(3, 13, meant)]);
     }
 }
