@@ -8,7 +8,8 @@ use std::ops::ControlFlow;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, CastKind, DataType, Expr, Ident, ObjectName, Subscript, Value, VisitMut, visit_expressions_mut,
+    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Ident, ObjectName, Subscript, Value, VisitMut,
+    visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -202,10 +203,90 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
     let mut statements = parse().map_err(|error| locate(&error, &sql))?;
     for statement in &mut statements {
         if let Statement::Statement(statement) = statement {
+            // shorter texts have no room for a long chain
+            if sql.len() > DEPTH_MAX && !balance(statement) {
+                return Err(SqlError { line: 1, column: 1, message: "nested too deeply".to_owned() });
+            }
             name_fields(statement);
         }
     }
     Ok(statements)
+}
+
+/// Operators in a row that stay as the parser has them, each on the left of the next.
+const CHAIN_MAX: usize = 256;
+
+/// Operators of any kind in a row. A copy of an expression is a call for each, and of some 1,800 a thread's stack was full.
+const DEPTH_MAX: usize = 4 * CHAIN_MAX;
+
+/// Makes trees of long chains of AND and of OR, which say the same: of `a OR b OR c OR d` it is `(a OR b) OR (c OR d)`. False where other
+/// operators stand in a row that is too long.
+fn balance(statement: &mut impl VisitMut) -> bool {
+    let mut is_deep = false;
+    let _ = visit_expressions_mut(statement, |expr| {
+        let [own, all] = chain(expr);
+        if let Expr::BinaryOp { op: op @ (BinaryOperator::And | BinaryOperator::Or), .. } = expr {
+            let op = op.clone();
+            if own > CHAIN_MAX {
+                *expr = tree(taken(expr), &op);
+            }
+        } else if all > DEPTH_MAX {
+            is_deep = true;
+            let mut rest = taken(expr);
+            // to drop it whole would take as deep a stack
+            while let Expr::BinaryOp { left, .. } = rest {
+                rest = *left;
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
+    !is_deep
+}
+
+/// How many operators stand in a row on the left of an expression, its own among them: of its own kind, and of any.
+fn chain(expr: &Expr) -> [usize; 2] {
+    let (mut at, mut first, mut lengths) = (expr, None, [0; 2]);
+    while let Expr::BinaryOp { left, op, .. } = at {
+        if *first.get_or_insert(op) == op && lengths[0] == lengths[1] {
+            lengths[0] += 1;
+        }
+        lengths[1] += 1;
+        at = left.as_ref();
+    }
+    lengths
+}
+
+fn taken(expr: &mut Expr) -> Expr {
+    std::mem::replace(expr, Expr::Value(Value::Null.into()))
+}
+
+/// The parts of a chain of one operator, in their order, as a tree.
+fn tree(chain: Expr, op: &BinaryOperator) -> Expr {
+    let (mut parts, mut rest) = (Vec::new(), chain);
+    loop {
+        match rest {
+            Expr::BinaryOp { left, op: own, right } if own == *op => {
+                parts.push(*right);
+                rest = *left;
+            }
+            first => {
+                parts.push(first);
+                break;
+            }
+        }
+    }
+    parts.reverse();
+    while parts.len() > 1 {
+        let (mut pairs, mut all) = (Vec::with_capacity(parts.len().div_ceil(2)), parts.into_iter());
+        while let Some(left) = all.next() {
+            pairs.push(match all.next() {
+                Some(right) => Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) },
+                None => left,
+            });
+        }
+        parts = pairs;
+    }
+    parts.pop().expect("a chain has parts")
 }
 
 /// The text with each row of `VALUES 1, 2` in parentheses, which Athena takes for rows of one column.
@@ -543,6 +624,18 @@ mod tests {
         let Statement::Statement(b) = parse(&format!("SELECT {b}")).unwrap().pop_front().unwrap() else { panic!() };
         let shape = |text: String| text.matches("left: BinaryOp").count();
         assert_eq!(shape(format!("{a:?}")), shape(format!("{b:?}").replace("Nested(BinaryOp", "BinaryOp")));
+    }
+
+    #[test]
+    fn a_long_chain_is_a_tree_that_says_the_same() {
+        for word in [" AND ", " OR "] {
+            let chain = (0..5_000).map(|n| format!("x = {n}")).collect::<Vec<_>>().join(word);
+            assert_eq!(shown(&chain), chain);
+            let mixed = format!("a = 1 AND ({chain}) OR b = 2");
+            assert_eq!(shown(&mixed), mixed);
+        }
+        let sum = vec!["x"; 5_000].join(" + ");
+        assert_eq!(parse(&format!("SELECT {sum}")).unwrap_err().message, "nested too deeply");
     }
 
     #[test]
