@@ -380,6 +380,10 @@ fn a_rule_that_cannot_work_is_refused_with_its_place() {
         where_("regexp_like(userAgent, '(abc')"),
         "x.sql:8:30: the pattern '(abc' cannot be read: unclosed group, at its character 1",
     );
+    check(
+        where_("regexp_like(userAgent, '^\\w{1,255}\\.\\w{1,255}$')"),
+        "x.sql:8:30: the pattern '^\\w{1,255}\\.\\w{1,255}$' takes more than 10 MB of memory",
+    );
     check(where_("cidr_match(sourceIPAddress, '10.0.0/8')"), "x.sql:8:7: `10.0.0/8` is not a network");
     check(where_("regexp_like(requestParameters -> 'a', 'b')"), "x.sql:8:7: JSON stands where text is needed");
     check(where_("count(*) > 1"), "x.sql:8:7: ");
@@ -398,6 +402,8 @@ fn a_rule_that_cannot_work_is_refused_with_its_place() {
     };
     let (tumble, many) = ("tumble(eventTime, INTERVAL '10 minutes')", "count(*) > 3");
     check(windows("tumble(eventTime, INTERVAL 'ten minutes')", many), "x.sql:8:48: `ten minutes` is no interval");
+    let big = "count(*) FILTER (WHERE userAgent ~ '((a{100}){100}){100}') > 2";
+    check(windows(tumble, big), "x.sql:9:43: the pattern '((a{100}){100}){100}' takes more than 10 MB");
     check(windows("hop(eventTime, INTERVAL '10 minutes')", many), "x.sql:8:21: hop takes a time");
     check(
         windows("hop(eventTime, INTERVAL '10 minutes', INTERVAL '15 minutes')", many),
