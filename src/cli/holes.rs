@@ -116,7 +116,11 @@ impl Judge<'_> {
                     break;
                 }
                 if part + 1 == parts {
-                    found.retain(|finding| finding.last_seen.day() >= first && finding.first_seen.day() <= last);
+                    // a window that was lost may have all of its rows on the days around these
+                    found.retain(|finding| {
+                        let (start, end) = holes::days_of(finding);
+                        start <= last && end >= first
+                    });
                     return Ok(Ok((rows, found)));
                 }
             }
@@ -271,5 +275,36 @@ mod tests {
         triage.close(closed.holes);
         triage.settle(closed.found, now);
         assert_eq!((of_rule(&triage), triage.holes(usize::MAX).count(), triage.refuted(now).len()), (12_000, 0, 1));
+    }
+
+    #[test]
+    fn windows_that_reach_into_days_of_which_rows_were_lost_are_judged_again() {
+        let hop = "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'GetUser' \
+                   GROUP BY userIdentity.arn, hop(eventTime, INTERVAL '1 hour', INTERVAL '20 hours') HAVING count(*) = 2";
+        let frame = "SELECT n FROM (SELECT *, count(*) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime \
+                     RANGE BETWEEN INTERVAL '1 day' PRECEDING AND CURRENT ROW) AS n \
+                     FROM cloudtrail WHERE eventName = 'GetUser') WHERE n = 2";
+        let dir = tempfile::tempdir().unwrap();
+        let mut archive = Archive::open(dir.path(), &Config::default()).unwrap();
+        let calls = [(2, "bob", 1), (3, "eve", 1), (3, "eve", 2), (5, "eve", 1), (5, "eve", 2)];
+        archive.add(vec![batch(&calls.map(|(day, who, number)| call(day, who, number)))]);
+        let objects = archive.write(1).unwrap();
+        archive.publish(&objects).unwrap();
+        let (references, limits, stop) =
+            (References::default(), quarantine::Config::default(), CancellationToken::new());
+        let now = Timestamp::parse("2024-09-01T00:00:00Z").unwrap();
+        let judge = Judge { references: &references, limits, archive: dir.path(), now, stop: &stop };
+        let day = Timestamp::parse("2024-08-02T00:00:00Z").unwrap().day();
+        for sql in [hop, frame] {
+            let detector = crate::detect::tests::detector([rule("", sql)]);
+            let around = detector.days_around_lost("cloudtrail/x");
+            let lost = Lost { rule: rule("", sql), around, holes: Vec::new(), days: (day, day) };
+            let judged = judge.again(vec![lost], detector.memory());
+            let (_, found) = judged[0].told.as_ref().unwrap();
+            // the window of the next day's rows began on the day that lost some
+            let ids: BTreeSet<_> = found.iter().map(|finding| finding.id).collect();
+            assert_eq!(ids.len(), 1, "{sql}");
+            assert!(found.iter().all(|finding| finding.first_seen.to_string() == "2024-08-03T11:30:23Z"), "{found:?}");
+        }
     }
 }

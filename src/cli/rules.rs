@@ -22,9 +22,10 @@ use crate::detect::mutate::{self, Mutation};
 use crate::detect::reference::References;
 use crate::logs;
 use crate::pipeline::summary::plural;
-use crate::rule::RuleError;
+use crate::rule::{self, RuleError};
 use crate::sigma;
 use crate::triage::canary::Canaries;
+use crate::triage::incident::tactic::Tactic;
 use crate::triage::suppress::Suppressions;
 
 #[derive(Subcommand)]
@@ -222,7 +223,7 @@ pub struct Found {
     pub sources: Vec<Source>,
     /// Sigma rules that cannot be used, and files that are no text.
     pub refused: Vec<RuleError>,
-    /// What is probably misspelt in Sigma rules that are used.
+    /// What is probably misspelt in rules that are used.
     pub doubts: Vec<RuleError>,
 }
 
@@ -263,6 +264,12 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
+/// What a file of rules ends in, in lower case.
+fn extension(path: &Path) -> Option<String> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    ["sql", "yml", "yaml"].contains(&&*extension).then_some(extension)
+}
+
 /// Whether a file is a rule by its name, or has cases of one.
 pub fn is_of_rules(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
@@ -288,11 +295,7 @@ fn read_all(dirs: &[&Path], config: &sigma::Config) -> Result<Found> {
         if !known.insert(path.canonicalize().unwrap_or_else(|_| path.clone())) {
             continue;
         }
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let extension = extension.to_ascii_lowercase();
-        if !["sql", "yml", "yaml"].contains(&&*extension) || path.is_dir() {
-            continue;
-        }
+        let Some(extension) = extension(&path).filter(|_| !path.is_dir()) else { continue };
         let name = path.display().to_string();
         let text = match String::from_utf8(fs::read(&path).with_context(|| format!("reading {name}"))?) {
             Ok(text) => unmarked(text),
@@ -315,7 +318,8 @@ fn read_all(dirs: &[&Path], config: &sigma::Config) -> Result<Found> {
     if sources.is_empty() && sigma.is_empty() && refused.is_empty() {
         tracing::warn!(path = %shown(dirs), "no rule is there: their files end in .sql, .yml or .yaml");
     }
-    let doubts = sigma::doubts(&sigma);
+    let mut doubts: Vec<RuleError> = sources.iter().flat_map(doubtful_tags).collect();
+    doubts.extend(sigma::doubts(&sigma));
     let (converted, unconverted) = sigma::convert(&sigma, config);
     refused.extend(unconverted);
     for rule in converted {
@@ -330,6 +334,18 @@ fn read_all(dirs: &[&Path], config: &sigma::Config) -> Result<Found> {
         sources.push(Source::sigma(rule, cases));
     }
     Ok(Found { sources, refused, doubts })
+}
+
+/// The tags of a query file that are nearly ones of ATT&CK. One that cannot be read is refused when it is compiled.
+fn doubtful_tags(source: &Source) -> Vec<RuleError> {
+    let Ok(rule) = rule::parse(&source.id, &source.file, &source.text) else { return Vec::new() };
+    let doubt = |tag: &String| {
+        let message = format!("`{tag}` is no tactic of ATT&CK: did you mean `{}`?", Tactic::meant(tag)?);
+        let at = |(index, line): (usize, &str)| Some((index + 1, line[..line.find(tag.as_str())?].chars().count() + 1));
+        let (line, column) = source.text.lines().enumerate().find_map(at).unwrap_or((1, 1));
+        Some(RuleError { file: source.file.clone(), line, column, message })
+    };
+    rule.tags.iter().filter_map(doubt).collect()
 }
 
 fn doubled(file: String, (line, column): (usize, usize), same: &Source) -> RuleError {
@@ -582,4 +598,40 @@ fn tell_mutation(out: &mut impl Write, mutation: &Mutation) -> Result<ExitCode> 
     let many = plural(mutation.mutants);
     writeln!(out, "{} mutant{many}, {killed} killed{accepted}, {survived} survived", mutation.mutants)?;
     Ok(if mutation.is_good() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn rules_behind_links_are_read_and_locks_of_editors_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let [own, shared] = ["own", "shared"].map(|name| dir.path().join(name));
+        fs::create_dir_all(&own).unwrap();
+        fs::create_dir_all(&shared).unwrap();
+        fs::write(shared.join("x.sql"), "-- title = \"T\"\nSELECT eventTime FROM cloudtrail WHERE eventName = 'x'\n")
+            .unwrap();
+        symlink(&shared, own.join("cloudtrail")).unwrap();
+        symlink("somebody@host.1234:1", own.join(".#y.sql")).unwrap();
+        symlink("gone", own.join("README.md")).unwrap();
+        symlink(&own, own.join("itself")).unwrap();
+        let found = read(&own, &sigma::Config::default()).unwrap();
+        let ids: Vec<&str> = found.sources.iter().map(|source| source.id.as_str()).collect();
+        assert_eq!((ids, found.refused.len()), (vec!["cloudtrail/x"], 0));
+    }
+
+    #[test]
+    fn a_tag_that_is_misspelt_is_doubted() {
+        let dir = tempfile::tempdir().unwrap();
+        let header = "-- title = \"T\"\n-- severity = \"low\"\n-- tags = [\"attack.persistance\", \"attack.t1098\"]\n-- remedy = \"R\"\n";
+        let text = format!("{header}SELECT eventTime FROM cloudtrail WHERE eventName = 'x'\n");
+        fs::write(dir.path().join("x.sql"), text).unwrap();
+        let doubts = read(dir.path(), &sigma::Config::default()).unwrap().doubts;
+        let told: Vec<_> = doubts.iter().map(|doubt| (doubt.line, doubt.column, doubt.message.as_str())).collect();
+        let meant = "`attack.persistance` is no tactic of ATT&CK: did you mean `attack.persistence`?";
+        assert_eq!(told, [(3, 13, meant)]);
+    }
 }

@@ -142,6 +142,9 @@ fn table(text: &str) -> Option<Mistake> {
     about(name, format!("there is no table `{name}`; the tables are {}", names.join(", ")))
 }
 
+/// Quotes as word processors and web pages make them of straight ones.
+pub const CURLY: [char; 4] = ['\u{2018}', '\u{2019}', '\u{201c}', '\u{201d}'];
+
 fn column(text: &str) -> Option<Mistake> {
     let (name, rest) = match text.strip_prefix("No field named ")?.split_once(". Did you mean '") {
         Some((name, rest)) => (name, rest.split_once('\'').map(|(near, _)| near)),
@@ -166,6 +169,8 @@ fn column(text: &str) -> Option<Mistake> {
             None => near,
         };
         message += &format!("; did you mean `{near}`?");
+    } else if bare.starts_with(CURLY) {
+        message += "; text is written in straight quotes: eventName = 'GetObject'";
     } else if let Some(text) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
         message += &format!("; text is written in single quotes: '{}'", text.replace('\'', "''"));
     } else if ["date", "year", "month", "timestamp"].contains(&name) {
@@ -365,6 +370,18 @@ fn other(text: &str) -> Option<String> {
              stands around it"
                 .to_owned(),
         );
+    }
+    if let Some(rest) = text.strip_prefix("Cannot create filter with non-boolean predicate '") {
+        let (what, kind) = rest.rsplit_once("' returning ")?;
+        let what = what.rsplit_once(" AS ").map_or(what, |(_, name)| name);
+        let kind = as_athena(kind);
+        return Some(format!("a condition is true or false, and `{what}` is {kind}: compare it with something"));
+    }
+    if text.contains("Unsupported binary operator: PGOverlap") {
+        return Some("conditions are joined by AND, and not by &&".to_owned());
+    }
+    if text.contains("Physical plan does not support logical expression AggregateFunction(") {
+        return Some("GROUP BY takes what rows have, and no aggregate: its numbers are places in SELECT".to_owned());
     }
     if text.starts_with("Placeholder '") {
         return Some(

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::athena::aggregates;
-use super::mistakes::Mistake;
+use super::mistakes::{CURLY, Mistake};
 use super::window::aggregate::IN_RULES;
 use crate::rule::dialect::{find_call, find_word, line_and_column};
 use crate::rule::shape::{of_rows, of_rows_mut, query};
@@ -59,6 +59,10 @@ pub fn unknown_column(statement: &Statement, table: &Table) -> Option<Complaint>
 fn of_name(name: &Ident, statement: &Statement, (place, message): Complaint) -> Complaint {
     if name.quote_style == Some('"') {
         return (place, format!("{message}; text is written in single quotes: '{}'", name.value.replace('\'', "''")));
+    }
+    if name.value.starts_with(CURLY) {
+        let text = name.value.trim_matches(CURLY).replace('\'', "''");
+        return (place, format!("{message}; text is written in straight quotes: '{text}'"));
     }
     let Some(SetExpr::Select(select)) = query(statement).map(|query| query.body.as_ref()) else {
         return (place, message);
@@ -377,6 +381,10 @@ mod tests {
         assert_eq!(
             complaint("eventName = \"ConsoleLogin\""),
             "3:19 table cloudtrail has no column `ConsoleLogin`; text is written in single quotes: 'ConsoleLogin'"
+        );
+        assert_eq!(
+            complaint("eventName = ‘ConsoleLogin’"),
+            "3:19 table cloudtrail has no column `‘consolelogin’`; text is written in straight quotes: 'ConsoleLogin'"
         );
         let of = |rest: &str| {
             let sql = format!("SELECT count(DISTINCT awsRegion) AS regions\nFROM cloudtrail\n{rest}");

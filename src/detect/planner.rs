@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::program::Leaves;
 use super::query::{Query, take_apart};
 use super::reference::References;
-use super::{lookup, place, session};
+use super::{lookup, place, regex, session};
 use crate::rule::dialect::{find_text, find_word, parse};
 use crate::rule::{Rule, RuleError, Severity, header_place};
 use crate::table::Table;
@@ -85,6 +85,12 @@ impl Planner {
         if let Some((word, message)) = query.items.iter().find_map(wrong_severity) {
             return Err(fail((find_text(&rule.text, &word).unwrap_or((1, 1)), message)));
         }
+        if let Some(pattern) = query.find(|expr| regex::too_big(expr).map(str::to_owned)) {
+            let message = format!(
+                "the pattern '{pattern}' takes more than 10 MB of memory: repeat less, or fewer letters, as in [a-z0-9_] for \\w"
+            );
+            return Err(fail((find_text(&rule.text, &pattern).unwrap_or((1, 1)), message)));
+        }
         Ok(Planned { table, statement, query, key })
     }
 
@@ -144,6 +150,8 @@ fn wrong_severity((name, expr): &(String, Expr)) -> Option<(String, String)> {
 fn constants<'a>(expr: &'a Expr, into: &mut Vec<&'a str>) {
     match expr {
         Expr::Literal(value, _) => into.extend(value.try_as_str().flatten()),
+        // of a rule over windows
+        Expr::Alias(alias) => constants(&alias.expr, into),
         Expr::Cast(cast) => constants(&cast.expr, into),
         Expr::Case(case) => {
             let values = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);

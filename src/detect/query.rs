@@ -20,6 +20,29 @@ pub struct Query {
     pub grouped: Option<Grouped>,
 }
 
+impl Query {
+    /// The first answer that one of all its expressions, and of those within them, gives.
+    pub fn find<T>(&self, ask: impl Fn(&Expr) -> Option<T>) -> Option<T> {
+        let grouped = self.grouped.iter().flat_map(|grouped| {
+            let Grouped { aggregate, having, items, .. } = grouped;
+            aggregate.group_expr.iter().chain(&aggregate.aggr_expr).chain(items).chain([having])
+        });
+        let items = self.items.iter().map(|(_, expr)| expr);
+        let mut found = None;
+        for expr in grouped.chain(items).chain([&self.condition]) {
+            let visited = expr.apply(|part| {
+                found = found.take().or_else(|| ask(part));
+                Ok(if found.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+            });
+            visited.expect("nothing fails on the way");
+            if found.is_some() {
+                break;
+            }
+        }
+        found
+    }
+}
+
 /// Plans a statement and takes it apart.
 pub fn take_apart(state: &SessionState, leaves: &Leaves, statement: Statement) -> Result<Query> {
     let plan = session::plan(state, statement)?;

@@ -60,6 +60,24 @@ pub fn is_match(expr: &Expr) -> bool {
     }
 }
 
+/// The constant pattern of a match that takes more memory than a compiled one may have: each row that it is asked of would fail, and each
+/// time take as long as compiling does. [`compile_once`] has left such a match as it was.
+pub fn too_big(expr: &Expr) -> Option<&str> {
+    let (pattern, flags) = match expr {
+        Expr::BinaryExpr(BinaryExpr { op: Operator::RegexIMatch | Operator::RegexNotIMatch, right, .. }) => {
+            (right.as_ref(), "(?i)")
+        }
+        Expr::BinaryExpr(BinaryExpr { right, .. }) if is_match(expr) => (right.as_ref(), ""),
+        Expr::ScalarFunction(call) if is_match(expr) => (call.args.get(1)?, ""),
+        _ => return None,
+    };
+    let Expr::Literal(pattern, _) = pattern else { return None };
+    let pattern = pattern.try_as_str().flatten()?;
+    let is_small = pattern.len() <= SMALL_LEN && !pattern.contains('{');
+    let is_too_big = || matches!(Regex::new(&format!("{flags}{pattern}")), Err(regex::Error::CompiledTooBig(_)));
+    (!is_small && is_too_big()).then_some(pattern)
+}
+
 fn compiled(text: &Expr, pattern: &Expr, flags: &str, negated: bool) -> Option<Expr> {
     let Expr::Literal(pattern, _) = pattern else { return None };
     let pattern = shared(format!("{flags}{}", pattern.try_as_str().flatten()?))?;

@@ -380,6 +380,10 @@ fn a_rule_that_cannot_work_is_refused_with_its_place() {
         where_("regexp_like(userAgent, '(abc')"),
         "x.sql:8:30: the pattern '(abc' cannot be read: unclosed group, at its character 1",
     );
+    check(
+        where_("regexp_like(userAgent, '^\\w{1,255}\\.\\w{1,255}$')"),
+        "x.sql:8:30: the pattern '^\\w{1,255}\\.\\w{1,255}$' takes more than 10 MB of memory",
+    );
     check(where_("cidr_match(sourceIPAddress, '10.0.0/8')"), "x.sql:8:7: `10.0.0/8` is not a network");
     check(where_("regexp_like(requestParameters -> 'a', 'b')"), "x.sql:8:7: JSON stands where text is needed");
     check(where_("count(*) > 1"), "x.sql:8:7: ");
@@ -398,6 +402,8 @@ fn a_rule_that_cannot_work_is_refused_with_its_place() {
     };
     let (tumble, many) = ("tumble(eventTime, INTERVAL '10 minutes')", "count(*) > 3");
     check(windows("tumble(eventTime, INTERVAL 'ten minutes')", many), "x.sql:8:48: `ten minutes` is no interval");
+    let big = "count(*) FILTER (WHERE userAgent ~ '((a{100}){100}){100}') > 2";
+    check(windows(tumble, big), "x.sql:9:43: the pattern '((a{100}){100}){100}' takes more than 10 MB");
     check(windows("hop(eventTime, INTERVAL '10 minutes')", many), "x.sql:8:21: hop takes a time");
     check(
         windows("hop(eventTime, INTERVAL '10 minutes', INTERVAL '15 minutes')", many),
@@ -441,6 +447,19 @@ fn a_rule_that_cannot_work_is_refused_with_its_place() {
         "x.sql:5:15: there is no table `cloud_trail`; there are cloudtrail, vpc_flow",
     );
     check(refused("SELECT 1 FROM cloudtrail WHERE 1 = 2"), "x.sql:5:26: the condition is never true");
+    check(
+        refused("SELECT 1 FROM cloudtrail WHERE eventName"),
+        "x.sql:5:32: a condition is true or false, and `cloudtrail.eventname` is varchar: compare it with something",
+    );
+    assert!(
+        refused("SELECT 1 FROM cloudtrail WHERE eventName = 'x' && readOnly")
+            .ends_with(": conditions are joined by AND, and not by &&")
+    );
+    let counted = "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'x' GROUP BY 1, tumble(eventTime, INTERVAL '1 hour') HAVING count(*) > 2";
+    assert!(
+        refused(counted)
+            .ends_with(": GROUP BY takes what rows have, and no aggregate: its numbers are places in SELECT")
+    );
     let (_, refused) = Detector::new(
         logs::TABLES,
         [rule("-- key = [\"acount\"]\n", "SELECT 1 FROM cloudtrail WHERE eventName = 'x'")],
@@ -483,6 +502,11 @@ fn state_of_another_version_is_refused() {
 
 #[test]
 fn a_severity_that_is_none_is_refused_or_counted() {
+    let windows = refused(
+        "SELECT CASE WHEN count(*) > 9 THEN 'urgent' ELSE 'low' END AS severity\nFROM cloudtrail WHERE eventName = 'x'\n\
+         GROUP BY account, tumble(eventTime, INTERVAL '1 hour') HAVING count(*) > 2",
+    );
+    assert!(windows.starts_with("x.sql:5:36: `urgent` is not a severity"), "{windows}");
     let refused = refused(
         "SELECT CASE WHEN errorCode IS NULL THEN 'low' ELSE 'urgent' END AS severity\nFROM cloudtrail WHERE eventName = 'x'",
     );

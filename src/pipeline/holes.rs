@@ -42,13 +42,19 @@ pub fn lost(detector: &Detector, triage: &Triage, now: Timestamp) -> Vec<Lost> {
     let mut all = Vec::new();
     for rule in detector.rules() {
         let Some(holes) = of_rules.remove(&*rule.id) else { continue };
-        let around = detector.days_around(&rule.id);
+        let around = detector.days_around_lost(&rule.id);
         let is_over = |hole: &&Finding| hole.last_seen.day().saturating_add(around[1]) < now.day();
         let over = holes.into_iter().filter(is_over).cloned().collect();
         let lost = |(days, holes)| Lost { rule: rule.clone(), around, holes, days };
         all.extend(together(over).into_iter().map(lost));
     }
     all
+}
+
+/// The days that a finding's window reaches into, or its rows. A frame ends with its row, other windows before the moment that is their end.
+pub fn days_of(finding: &Finding) -> Range {
+    let (start, end) = finding.window.unwrap_or((finding.first_seen, finding.last_seen));
+    (start.min(finding.first_seen).day(), finding.last_seen.max(Timestamp(end.0 - 1)).day())
 }
 
 /// Those of days that touch, with these days.
@@ -74,7 +80,7 @@ impl Closed {
     pub fn take(&mut self, judged: Judged, triage: &Triage, now: Timestamp) -> usize {
         let is_missing =
             |finding: &&Finding| triage.severity(&finding.id).is_none() && !triage.suppressions().covers(finding, now);
-        let days = |finding: &Finding| (finding.id, (finding.first_seen.day(), finding.last_seen.day()));
+        let days = |finding: &Finding| (finding.id, days_of(finding));
         let found = judged.told.as_ref().map_or(&[][..], |(_, found)| found);
         let missing: BTreeMap<FindingId, Range> = found.iter().filter(is_missing).map(days).collect();
         for hole in judged.holes.iter().filter(|hole| triage.count(&hole.id) == Some(hole.count)) {

@@ -328,7 +328,7 @@ fn what_cannot_be_used_is_named_with_its_place() {
     );
     assert_eq!(span("0s").unwrap_err()[1], "x.yml:26:5: a timespan is between a second and 366 days");
     assert_eq!(span("2y").unwrap_err()[1], "x.yml:26:5: a timespan is between a second and 366 days");
-    assert_eq!(span("5q").unwrap_err(), ["x.yml:26:15: `5q` is no timespan such as 15m"]);
+    assert_eq!(span("5q").unwrap_err()[0], "x.yml:26:15: `5q` is no timespan such as 15m");
 
     let of = |kind: &str, condition: &str| refused(kind, &format!("rules: [base, other]\ncondition: {condition}"));
     assert_eq!(of("value_count", "{gte: 2}"), "x.yml:28:5: `value_count` needs a `field`");
@@ -350,14 +350,38 @@ fn what_cannot_be_used_is_named_with_its_place() {
         of("event_count", "base and other"),
         "x.yml:28:5: the condition of `event_count` compares a number, as in `gte: 10`"
     );
+    assert_eq!(
+        refused("temporal_ordered", "rules: [base, base]"),
+        "x.yml:27:13: `T` is named twice: `event_count` asks how often a rule matches"
+    );
     assert_eq!(of("temporal", "base and lost"), "x.yml:28:25: the correlation names no rule `lost`");
     assert_eq!(of("temporal", "1 of b*"), "x.yml:28:21: write the names of the rules in place of `b*`");
     assert_eq!(of("event_count", "{gte: many}"), "x.yml:28:5: the condition compares a whole number, as in `gte: 10`");
+    let range = "x.yml:28:5: the condition compares by lt, lte, gt, gte, eq or neq, as in `gte: 10`";
+    assert_eq!(of("event_count", "{range: 1..3}"), range);
+    assert_eq!(refused("event_count", "rules: [base]"), "x.yml:24:1: `condition` is missing, as in `gte: 10`");
     assert_eq!(of("frequency", "{gte: 1}"), "x.yml:25:5: there is no correlation `frequency`");
     assert_eq!(
         of("temporal_ordered", "{gte: 3}"),
         "x.yml:28:5: the condition of `temporal_ordered` is that all of its rules match, one after the other: leave it out"
     );
+}
+
+#[test]
+fn rules_of_a_correlation_that_cannot_be_read_are_not_by_themselves() {
+    let for_it = |line: usize| {
+        format!("x.yml:{line}:1: the rule is for the correlation `Many`, which is refused, and not by itself")
+    };
+    let said = |text: &str| converted(text).unwrap_err();
+    let wrong = correlation("event_counts", "rules: [base, other]\ncondition: {gte: 2}");
+    assert_eq!(said(&wrong), ["x.yml:25:5: there is no correlation `event_counts`".to_owned(), for_it(1), for_it(12)]);
+    let endless = correlation("event_count", "rules: base\ncondition: {gte: 2}").replace("    timespan: 5m\n", "");
+    assert_eq!(said(&endless), ["x.yml:24:1: `timespan` is missing, as in `timespan: 5m`".to_owned(), for_it(1)]);
+    // those that are by themselves too stay
+    let generates = wrong.replace("title: Many", "title: Many\ngenerate: true");
+    let file = File { name: "x.yml".into(), stem: "x".into(), text: generates };
+    let (converted, refused) = convert(&[file], &Config::default());
+    assert_eq!((converted.len(), refused.len()), (2, 1));
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Sigma files → what in them is probably misspelt: it is no error, for events may have fields and rules keys of their own, and
 //! a rule that asks for it never fires, or passes it over.
 
-use rsigma_parser::{CorrelationCondition, CorrelationRule, Detection, Detections, SigmaDocument, SigmaRule};
+use rsigma_parser::{
+    CorrelationCondition, CorrelationRule, Detection, Detections, FieldAlias, FilterRule, FilterRuleTarget,
+    SigmaDocument, SigmaRule,
+};
 
 use super::fields::{Stray, stray};
 use super::parse::{Document, parse};
@@ -66,7 +69,11 @@ pub fn doubts(files: &[File]) -> Vec<RuleError> {
                 }
                 SigmaDocument::Filter(filter) => {
                     let table = filter.logsource.as_ref().and_then(|source| table(source, lines).ok());
-                    table.map_or_else(Vec::new, |table| of_detections(table, &filter.detection, "filter", lines))
+                    let mut found =
+                        table.map_or_else(Vec::new, |table| of_detections(table, &filter.detection, "filter", lines));
+                    let is_here = |name: &str| rules.iter().any(|(rule, _)| is_called(rule, name));
+                    found.extend(of_names(filter, is_here, lines));
+                    found
                 }
                 SigmaDocument::Correlation(correlation) => {
                     let of = |name: &String| {
@@ -113,10 +120,22 @@ fn of_detections(table: &Table, detections: &Detections, section: &str, lines: &
     for (name, detection) in &detections.named {
         let mut fields = Vec::new();
         collect(detection, &mut fields);
-        let doubt = |field: &&str| Some((lines.key(&[section, name, field]), doubt(table, field)?));
-        doubts.extend(fields.iter().filter_map(doubt));
+        // the parser escapes brackets
+        let plain = fields.into_iter().map(|field| field.replace("\\[", "[").replace("\\]", "]"));
+        doubts.extend(plain.filter_map(|field| Some((lines.key(&[section, name, &field]), doubt(table, &field)?))));
     }
     doubts
+}
+
+/// Of the rules that a filter names, where it is about others that are here; one that is about none is refused.
+fn of_names(filter: &FilterRule, is_here: impl Fn(&str) -> bool, lines: &Lines) -> Vec<(Place, String)> {
+    let FilterRuleTarget::Specific(names) = &filter.rules else { return Vec::new() };
+    let (here, lost): (Vec<&String>, Vec<&String>) = names.iter().partition(|name| is_here(name));
+    let doubt = |name: &String| {
+        let message = format!("no rule that is here is called `{name}`: the filter is about the others");
+        (lines.value(&["filter", "rules"], name), message)
+    };
+    if here.is_empty() { Vec::new() } else { lost.into_iter().map(doubt).collect() }
 }
 
 fn collect<'a>(detection: &'a Detection, fields: &mut Vec<&'a str>) {
@@ -147,10 +166,25 @@ fn of_correlation(table: &Table, correlation: &CorrelationRule, lines: &Lines) -
             .map(|field| (lines.value(&["correlation", "aliases", &alias.alias], field), field.clone()));
         fields.extend(stands_for);
     }
-    fields.into_iter().filter_map(|(place, field)| Some((place, doubt(table, &field)?))).collect()
+    // the rules that it says nothing of are asked for a field that is called as the alias is
+    let is_partial =
+        |alias: &&FieldAlias| alias.mapping.len() < correlation.rules.len() && stray(table, &alias.alias).is_some();
+    let partial = correlation.aliases.iter().filter(is_partial).map(|alias| {
+        let name = &alias.alias;
+        let message =
+            format!("the alias `{name}` has a field for some of the rules only, and events have no field `{name}`");
+        (lines.key(&["correlation", "aliases", name]), message)
+    });
+    let fields = fields.into_iter().filter_map(|(place, field)| Some((place, doubt(table, &field)?)));
+    fields.chain(partial).collect()
 }
 
 fn doubt(table: &Table, field: &str) -> Option<String> {
+    if let Some(part) = field.split('.').find(|part| part.ends_with([']', '}'])) {
+        return Some(format!(
+            "`{part}` in `{field}` is looked for as a key with brackets: lists are seen through, and a path has names alone"
+        ));
+    }
     let Stray { meant } = stray(table, field)?;
     let meant = meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
     Some(format!(
@@ -242,5 +276,41 @@ mod tests {
                 format!("x.yml:22:16: cloudtrail has no column `awsRegio`, {beyond}; did you mean `awsRegion`?"),
             ]
         );
+    }
+
+    #[test]
+    fn an_alias_is_one_of_each_rule() {
+        let second = rule("        eventName: B\n").replace("base", "second");
+        let both = "---\ntitle: M\ncorrelation:\n    type: temporal\n    rules: [base, second]\n    group-by: [who]\n    timespan: 5m\n    \
+             aliases:\n        who:\n            base: sourceIPAddress\n";
+        let doubted = said(&format!("{}---\n{second}{both}", rule("        eventName: A\n")));
+        assert_eq!(
+            doubted,
+            ["x.yml:24:9: the alias `who` has a field for some of the rules only, and events have no field `who`"]
+        );
+    }
+
+    #[test]
+    fn brackets_in_a_path_are_told() {
+        let text = rule(
+            "        requestParameters.items{}.cidrIp: a\n        resources[0].ARN: b\n        requestParameters.x: c\n",
+        );
+        let tell = "is looked for as a key with brackets: lists are seen through, and a path has names alone";
+        assert_eq!(
+            said(&text),
+            [
+                format!("x.yml:6:9: `items{{}}` in `requestParameters.items{{}}.cidrIp` {tell}"),
+                format!("x.yml:7:9: `resources[0]` in `resources[0].ARN` {tell}"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rule_that_a_filter_names_and_that_is_not_here_is_told() {
+        let filter = "---\ntitle: F\nlogsource: {product: aws, service: cloudtrail}\nfilter:\n    rules: [base, bsae]\n    s:\n        \
+                      awsRegion: a\n    condition: not s\n";
+        let text = format!("{}{filter}", rule("        eventName: A\n"));
+        assert_eq!(said(&text), ["x.yml:12:19: no rule that is here is called `bsae`: the filter is about the others"]);
+        assert_eq!(said(&text.replace("[base, bsae]", "[bsae]")), <[String; 0]>::default(), "it is refused");
     }
 }

@@ -20,7 +20,9 @@ mod nested;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, LogSource, SigmaDocument, SigmaRule, Status};
+use rsigma_parser::{
+    CorrelationRule, CorrelationType, FilterRule, FilterRuleTarget, LogSource, SigmaDocument, SigmaRule, Status,
+};
 use serde::Deserialize;
 
 pub use self::doubts::doubts;
@@ -28,7 +30,7 @@ pub use self::doubts::doubts;
 use self::compare::Context;
 use self::condition::Condition;
 use self::correlation::{Of, Step};
-use self::parse::{Wrong, parse};
+use self::parse::{Unread, Wrong, parse, unread_correlation};
 use self::place::{Lines, Place};
 use crate::catalog;
 use crate::rule::RuleError;
@@ -70,9 +72,19 @@ pub struct Converted {
 /// Converts the rules of files that belong together: a filter or a correlation in one may be about a rule in another.
 pub fn convert(files: &[File], config: &Config) -> (Vec<Converted>, Vec<RuleError>) {
     let mut refused = Vec::new();
-    let mut set = Set { config, order: Vec::new(), rules: Vec::new(), correlations: Vec::new(), filters: Vec::new() };
+    let mut set = Set {
+        config,
+        order: Vec::new(),
+        rules: Vec::new(),
+        correlations: Vec::new(),
+        unread: Vec::new(),
+        filters: Vec::new(),
+    };
     for file in files {
         let (documents, wrong) = parse(&file.text);
+        let read: BTreeSet<usize> = documents.iter().map(|document| document.lines.first).collect();
+        let unread = Lines::documents(&file.text).into_iter().filter(|lines| !read.contains(&lines.first));
+        set.unread.extend(unread.filter_map(|lines| unread_correlation(&lines)));
         refused.extend(wrong.into_iter().map(|wrong| error(file, wrong)));
         for document in documents {
             let lines = document.lines;
@@ -147,6 +159,8 @@ struct Set<'a> {
     order: Vec<Turn>,
     rules: Vec<(&'a File, Lines, SigmaRule)>,
     correlations: Vec<(&'a File, Lines, CorrelationRule)>,
+    /// What else was to be correlations: their rules are for them, and would tell of each of their rows by themselves.
+    unread: Vec<Unread>,
     filters: Vec<(&'a File, Lines, FilterRule)>,
 }
 
@@ -188,16 +202,19 @@ impl Set<'_> {
     ) -> Result<bool, Wrong> {
         let users = self.correlations.iter().zip(correlations);
         let users: Vec<_> = users.filter(|((.., user), _)| user.rules.iter().any(|name| is_called(name))).collect();
+        let refused = |title: &str| {
+            let message = format!("the {kind} is for the correlation `{title}`, which is refused, and not by itself");
+            Err((lines.start(), message))
+        };
         match users.first() {
             Some(((.., user), _)) if users.iter().all(|((.., user), _)| !user.generate) => {
-                if users.iter().any(|(_, made)| made.is_ok()) {
-                    return Ok(false);
-                }
-                let message =
-                    format!("the {kind} is for the correlation `{}`, which is refused, and not by itself", user.title);
-                Err((lines.start(), message))
+                if users.iter().any(|(_, made)| made.is_ok()) { Ok(false) } else { refused(&user.title) }
             }
-            _ => Ok(true),
+            Some(_) => Ok(true),
+            None => match self.unread.iter().find(|unread| unread.rules.iter().any(|name| is_called(name))) {
+                Some(unread) => refused(&unread.title),
+                None => Ok(true),
+            },
         }
     }
 
@@ -246,6 +263,16 @@ impl Set<'_> {
                 )));
             }
             of = Some(table);
+            let is_same = |known: &Step| match (&known.of, &step) {
+                (Of::Rule(one, _), Of::Rule(other, _)) => std::ptr::eq(*one, *other),
+                (Of::Correlation(one, ..), Of::Correlation(other, ..)) => std::ptr::eq(*one, *other),
+                (Of::Rule(..), Of::Correlation(..)) | (Of::Correlation(..), Of::Rule(..)) => false,
+            };
+            let kind = correlation.correlation_type;
+            let is_temporal = matches!(kind, CorrelationType::Temporal | CorrelationType::TemporalOrdered);
+            if is_temporal && steps.iter().any(is_same) {
+                return Err(wrong(format!("`{title}` is named twice: `event_count` asks how often a rule matches")));
+            }
             steps.push(Step { reference, of: step });
         }
         above.pop();

@@ -1,6 +1,7 @@
 //! Text of a YAML file → its Sigma documents, each with its place in the file, and what in them is not Sigma.
 
 use rsigma_parser::{SigmaCollection, SigmaDocument, parse_sigma_yaml};
+use yaml_serde::Value;
 
 use super::place::{Lines, Place};
 
@@ -49,6 +50,27 @@ pub fn parse(text: &str) -> (Vec<Document>, Vec<Wrong>) {
     (documents, wrong)
 }
 
+/// A correlation that cannot be read, and lets none of its rules be by themselves.
+pub struct Unread {
+    pub title: String,
+    /// As it names them.
+    pub rules: Vec<String>,
+}
+
+/// What can be told of the correlation in a document that is wrong; `None` where there is none, or its text is no YAML.
+pub fn unread_correlation(lines: &Lines) -> Option<Unread> {
+    let document: Value = yaml_serde::from_str(&lines.text).ok()?;
+    let correlation = document.get("correlation")?;
+    let generates = |place: &Value| place.get("generate").and_then(Value::as_bool) == Some(true);
+    if generates(&document) || generates(correlation) {
+        return None;
+    }
+    let rules = correlation.get("rules")?;
+    let names = rules.as_sequence().map_or(std::slice::from_ref(rules), Vec::as_slice);
+    let title = document.get("title").and_then(Value::as_str).unwrap_or("without a title");
+    Some(Unread { title: title.to_owned(), rules: names.iter().filter_map(Value::as_str).map(str::to_owned).collect() })
+}
+
 /// How much of a growing text has been read.
 #[derive(Default)]
 struct Read {
@@ -94,8 +116,7 @@ fn explain(error: &str, lines: &Lines) -> Wrong {
             let message = "aggregations behind `|` are no longer Sigma: write a correlation".to_owned();
             return (lines.value(&["detection", "condition"], "|"), message);
         }
-        let reason = error.lines().last().unwrap_or(error).trim_start_matches([' ', '=']).trim();
-        return (place, format!("the condition cannot be read: {reason}"));
+        return (place, format!("the condition cannot be read: {}", unread_condition(error)));
     }
     if error.starts_with("Unknown modifier") {
         let place = lines.text(&format!("|{}", quoted())).map(|(line, column)| (line, column + 1));
@@ -123,6 +144,16 @@ fn explain(error: &str, lines: &Lines) -> Wrong {
         let message = "the condition compares a whole number, as in `gte: 10`".to_owned();
         return (lines.key(&["correlation", "condition"]), message);
     }
+    if error.starts_with("Invalid correlation rule: Correlation condition must have an operator") {
+        let message = "the condition compares by lt, lte, gt, gte, eq or neq, as in `gte: 10`".to_owned();
+        return (lines.key(&["correlation", "condition"]), message);
+    }
+    if error.starts_with("Invalid correlation rule: Non-temporal correlation rule requires a condition") {
+        return (lines.key(&["correlation"]), "`condition` is missing, as in `gte: 10`".to_owned());
+    }
+    if error.starts_with("Invalid correlation rule: Missing timeframe") {
+        return (lines.key(&["correlation"]), "`timespan` is missing, as in `timespan: 5m`".to_owned());
+    }
     if let Some(window) = error.strip_prefix("Invalid correlation rule: Unknown window mode: ") {
         let name = window.split(' ').next().unwrap_or_default();
         let place = lines.text("window:").unwrap_or_else(|| lines.key(&["correlation"]));
@@ -149,6 +180,47 @@ fn explain(error: &str, lines: &Lines) -> Wrong {
     let key =
         error.split(['\'', '[', ' ']).find(|word| ["related", "detection", "correlation", "filter"].contains(word));
     (key.map_or(lines.start(), |key| lines.key(&[key])), error.to_owned())
+}
+
+/// Words of conditions, in lower case only.
+const WORDS: [&str; 7] = ["and", "or", "not", "of", "all", "any", "them"];
+
+/// Why a condition cannot be read. Its parser prints where it stopped (`--> 1:3`), the line behind its number (`1 | a AND b`), and last the
+/// names of what may stand there.
+fn unread_condition(error: &str) -> String {
+    let reason = error.lines().last().unwrap_or(error).trim_start_matches([' ', '=']).trim();
+    let Some(may_stand) = reason.strip_prefix("expected ") else { return reason.to_owned() };
+    let is_number = |text: &str| text.trim().parse::<u32>().is_ok();
+    let line = error.lines().find_map(|line| Some(line.split_once(" | ").filter(|(number, _)| is_number(number))?.1));
+    let column = error.split_once("--> ").and_then(|(_, place)| {
+        let (_, column) = place.lines().next()?.split_once(':')?;
+        column.trim().parse::<usize>().ok()?.checked_sub(1)
+    });
+    let (line, column) = (line.unwrap_or_default(), column.unwrap_or_default());
+    let rest: String = line.chars().skip(column).collect();
+    let word = rest.split([' ', '(', ')']).find(|word| !word.is_empty());
+    let lower = word.map(str::to_lowercase);
+    if let (Some(word), Some(lower)) = (word, &lower)
+        && word != lower
+        && WORDS.contains(&lower.as_str())
+    {
+        return format!("`{word}` is written `{lower}`");
+    }
+    if line.matches('(').count() > line.matches(')').count() {
+        return "a parenthesis is not closed".to_owned();
+    }
+    let names = may_stand.split([',', ' ']).filter(|name| !["", "or"].contains(name)).map(|name| match name {
+        "EOI" => "its end",
+        "or_op" => "`or`",
+        "and_op" => "`and`",
+        "not_op" => "`not`",
+        "quantifier" => "`1 of`",
+        "selector_target" => "`them` or a name, which may have `*`",
+        "ident" | "expr" | "primary" => "the name of a detection",
+        other => other,
+    });
+    let at = word.map_or("its end".to_owned(), |word| format!("`{word}`"));
+    format!("at {at} is expected {}", names.collect::<Vec<_>>().join(", or "))
 }
 
 #[cfg(test)]
@@ -208,7 +280,16 @@ detection:
         let tab = wrong(&GOOD.replace("    selection:", "\tselection:"));
         assert!(tab[0].starts_with("4:1 not YAML: "), "{tab:?}");
         let condition = wrong(&GOOD.replace("condition: selection", "condition: selection and"));
-        assert!(condition[0].starts_with("6:5 the condition cannot be read: expected"), "{condition:?}");
+        assert_eq!(
+            condition,
+            ["6:5 the condition cannot be read: at its end is expected `1 of`, or the name of a detection, or `not`"]
+        );
+        let upper = wrong(&GOOD.replace("condition: selection", "condition: selection AND selection"));
+        assert_eq!(upper, ["6:5 the condition cannot be read: `AND` is written `and`"]);
+        let beside = wrong(&GOOD.replace("condition: selection", "condition: selection selection"));
+        assert_eq!(beside, ["6:5 the condition cannot be read: at `selection` is expected its end, or `or`, or `and`"]);
+        let open = wrong(&GOOD.replace("condition: selection", "condition: (selection"));
+        assert_eq!(open, ["6:5 the condition cannot be read: a parenthesis is not closed"]);
         let count = wrong(&GOOD.replace("condition: selection", "condition: selection | count() > 5"));
         assert_eq!(count, ["6:26 aggregations behind `|` are no longer Sigma: write a correlation"]);
         assert_eq!(wrong("- a\n"), ["1:1 Document is not a YAML mapping"]);

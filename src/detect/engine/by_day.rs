@@ -21,6 +21,15 @@ impl Detector {
         [asks.map_or(size, |asks| asks.days.max(size)), if span.frame.is_some() { 0 } else { size }]
     }
 
+    /// The same for days on which rows of windows were lost: before and behind them are the rows of every window that reaches into them,
+    /// and a frame that ends with a later row is one.
+    pub fn days_around_lost(&self, rule: &str) -> [i32; 2] {
+        let [before, behind] = self.days_around(rule);
+        let place = self.places.get(rule).filter(|place| self.windows.contains_key(place));
+        let is_frame = place.is_some_and(|place| self.windowed(*place).0.span.frame.is_some());
+        [before, if is_frame { before } else { behind }]
+    }
+
     /// Begins anew, and from now on keeps only the windows of keys that are one part of so many. False, and nothing changes, where a rule
     /// asks of a key what others had.
     pub fn begin_part(&mut self, part: u64, parts: u64) -> bool {

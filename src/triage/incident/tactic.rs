@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::rule::spelling::nearest;
+
 /// ATT&CK's tactics (enterprise matrix), in the order in which attacks go through them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tactic {
@@ -49,6 +51,25 @@ impl Tactic {
         })
     }
 
+    /// What a tag that begins as those of ATT&CK do is probably meant to be, where it is none: its tactic, or technique, would be in no
+    /// incident and no page. `None` of those that are, and of what is not near to one, as a tactic of a later version.
+    pub fn meant(tag: &str) -> Option<String> {
+        let name = tag.to_ascii_lowercase().strip_prefix("attack.")?.replace(['_', '-'], " ");
+        let is_known = |name: &str| TACTICS.iter().any(|(_, text, id)| *text == name || *id == name);
+        let is_id = |name: &str| {
+            let digits = name.trim_start_matches(|letter: char| letter.is_ascii_lowercase());
+            let (id, part) = digits.split_once('.').map_or((digits, None), |(id, part)| (id, Some(part)));
+            let are_digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+            are_digits(id, 4) && part.is_none_or(|part| are_digits(part, 3))
+        };
+        let meant = match is_known(&name) || is_id(&name) {
+            true => name,
+            false => nearest(&name, 2, TACTICS.iter().map(|(_, text, _)| *text))?.to_owned(),
+        };
+        let meant = format!("attack.{}", meant.replace(' ', "_"));
+        (meant != tag.replace('-', "_")).then_some(meant)
+    }
+
     pub fn as_str(self) -> &'static str {
         TACTICS[self as usize].1
     }
@@ -75,6 +96,20 @@ mod tests {
         check("cis.1.4 attack.ta0010", Some(Tactic::Exfiltration));
         check("attack.t1499", None);
         check("impact", None);
+    }
+
+    #[test]
+    fn a_tag_that_is_misspelt_is_told_from_one_that_is_not() {
+        let check = |tag: &str, expected: Option<&str>| assert_eq!(Tactic::meant(tag).as_deref(), expected, "{tag}");
+        check("attack.persistance", Some("attack.persistence"));
+        check("attack.Impact", Some("attack.impact"));
+        check("attack.defence-evasion", Some("attack.defense_evasion"));
+        check("attack.T1098.001", Some("attack.t1098.001"));
+        for tag in
+            ["attack.initial-access", "attack.ta0010", "attack.t1098.001", "attack.g0016", "attack.stealth", "cis.1.7"]
+        {
+            check(tag, None);
+        }
     }
 
     #[test]
