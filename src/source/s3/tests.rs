@@ -323,6 +323,20 @@ async fn a_backfill_lists_only_the_days_it_wants_and_folds_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_restored_into_the_folder_of_a_day_that_was_empty_is_read() {
+    let fake = Fake::start().await;
+    fake.put("logs", &trail("2024/08/01", "a"), record("first"));
+    // files of that day may stand in the folder of the next, which is looked into and has nothing
+    let source = |day| backfill("", Some(day), Some(day));
+    let (_, done) = Run::start(&fake, source("2024-08-01"), Checkpoint::default()).all().await;
+    assert!(fake.asked("LIST").contains(&format!("LIST logs/{ACCOUNT}/2024/08/02/")));
+    let key = trail("2024/08/02", "restored");
+    fake.put("logs", &key, record("restored"));
+    let (seen, _) = Run::start(&fake, source("2024-08-02"), done).all().await;
+    assert_eq!(seen.texts.into_keys().collect::<Vec<_>>(), [format!("s3://logs/{key}")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backfill_may_be_of_one_object() {
     let fake = Fake::start().await;
     for name in ["plain/", "plain/a.json", "plain/a.json.bak", "top.json"] {
