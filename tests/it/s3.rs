@@ -110,7 +110,9 @@ async fn a_backfill_killed_anywhere_and_started_again_loses_and_doubles_nothing(
 
     // every day is done, and none is listed again
     fake.world().log.clear();
-    assert_eq!(code(&run(&arguments, folder.path())), 0);
+    let again = run(&arguments, folder.path());
+    assert_eq!(code(&again), 0);
+    assert!(text(&again.stderr).contains("weir: 5 folders of days had been read before"), "{}", text(&again.stderr));
     assert!(fake.asked("GET").is_empty());
     assert!(!fake.asked("LIST").iter().any(|line| line.matches('/').count() > 7), "{:?}", fake.asked("LIST"));
     assert_eq!(count("a", folder.path()), (expected, expected));
