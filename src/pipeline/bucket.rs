@@ -25,7 +25,7 @@ use super::commit::Commit;
 use super::duplicates::kept;
 use super::said::Said;
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
-use crate::aws::{Aws, Kind, Trouble};
+use crate::aws::{Aws, Kind, Trouble, written};
 use crate::health::HEALTH;
 use crate::source::claims::{Lost, Note, random_name};
 use crate::wait::{block_on, pause, timeout};
@@ -408,10 +408,8 @@ impl Bucket {
         loop {
             let put = self.client.put_object().bucket(&self.bucket).key(&key).body(ByteStream::from(body.to_vec()));
             let put = put.set_expected_bucket_owner(self.owner.clone());
-            let error = match block_on(&self.runtime, put.send()) {
-                Ok(_) => return Ok(Packed::Done),
-                Err(error) => self.trouble("s3:PutObject", &error),
-            };
+            let put = block_on(&self.runtime, put.send()).map_err(|error| self.trouble("s3:PutObject", &error));
+            let Err(error) = put.and_then(|answer| written(answer.e_tag())) else { return Ok(Packed::Done) };
             let is_denied = error.kind == Kind::Denied;
             let error = anyhow::Error::from(error).context(format!("writing s3://{}/{key}", self.bucket));
             match () {
