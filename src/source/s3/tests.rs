@@ -582,6 +582,27 @@ async fn told_to_stop_what_the_queue_is_about_to_give_goes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_stop_a_queue_that_does_not_answer_is_not_waited_for() {
+    let fake = Fake::start().await;
+    fake.put("logs", "a", record("a"));
+    fake.send("1", notice(&["a"]));
+    fake.fault("DeleteMessageBatch", [Fault::Stall(40_000)]);
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.is_empty() {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    until(|| !fake.asked("DeleteMessageBatch").is_empty()).await;
+    run.stop.cancel();
+    // AWS's client waits for half a minute, and then asks again
+    assert!(run.take(&mut seen, Duration::from_secs(20)).await, "the events end");
+    drop(run.committed);
+    run.events.acknowledged(SOON).await;
+    assert_eq!(fake.asked("DeleteMessageBatch").len(), 2, "it is deleted once more, to be sure");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn told_to_stop_a_notice_stays_hidden_until_the_last_commit() {
     let fake = Fake::start().await;
     fake.put("logs", "a", record("a"));
