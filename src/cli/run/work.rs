@@ -288,7 +288,7 @@ async fn stop_on_signal(stop: CancellationToken, is_service: bool) {
     STOPPED_BY.store(next().await, Ordering::Relaxed);
     let heard = Instant::now();
     output::say("\nweir: stopping after what has been read; again to stop at once");
-    HEALTH.enter(Phase::Stopping);
+    HEALTH.tell_to_stop();
     stop.cancel();
     loop {
         let code = next().await;
