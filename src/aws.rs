@@ -417,6 +417,16 @@ impl Trouble {
     }
 }
 
+/// Whether an answer to PutObject is S3's, which gives the ETag of what it wrote: a proxy, or the page of a login, may answer in its
+/// place.
+///
+/// # Errors
+/// When it has no ETag. Time may mend that.
+pub fn written(etag: Option<&str>) -> Result<(), Trouble> {
+    let why = "an answer without an ETag, which is not S3's: check the network, proxies and `endpoint_url`";
+    etag.map(|_| ()).ok_or_else(|| Trouble::new(Kind::Unreachable, why))
+}
+
 /// What the answer of a service says.
 fn answered(action: &str, status: u16, code: Option<&str>, message: Option<&str>) -> Trouble {
     let said = code.unwrap_or_default();

@@ -24,6 +24,8 @@ struct Now {
     turns: u64,
     /// Sources that ended while the others are read.
     ended: BTreeSet<String>,
+    /// When the run was told to stop.
+    told: Option<Instant>,
 }
 
 /// Where a run stands.
@@ -67,6 +69,17 @@ impl Health {
     /// A source has ended that was to be read on and on.
     pub fn lost(&self, source: &str) {
         self.now().ended.insert(source.to_owned());
+    }
+
+    /// The run is told to stop, which is not the end of its input.
+    pub fn tell_to_stop(&self) {
+        self.enter(Phase::Stopping);
+        self.now().told.get_or_insert_with(Instant::now);
+    }
+
+    /// How long ago it was told to stop.
+    pub fn told_to_stop(&self) -> Option<Duration> {
+        self.now().told.map(|told| told.elapsed())
     }
 
     /// Takes note of a turn's beginning and end.
@@ -149,8 +162,10 @@ mod tests {
         health.enter(Phase::Starting);
         health.enter(Phase::Running);
         assert!(ready(&health).0, "it began again, with all of its sources");
-        health.enter(Phase::Stopping);
+        assert_eq!(health.told_to_stop(), None);
+        health.tell_to_stop();
         health.enter(Phase::Running);
+        assert!(health.told_to_stop().is_some());
         assert!(!ready(&health).0, "it was told to stop before it had begun");
     }
 }

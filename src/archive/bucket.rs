@@ -7,7 +7,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use tokio::sync::OnceCell;
 
 use super::{Archive, Object};
-use crate::aws::{Aws, Kind, Trouble};
+use crate::aws::{Aws, Kind, Trouble, written};
 
 /// What the address of such an archive begins with.
 pub const SCHEME: &str = "s3://";
@@ -61,7 +61,7 @@ impl Bucket {
             .set_expected_bucket_owner(owner.map(str::to_owned))
             .body(ByteStream::from(bytes));
         match put.send().await {
-            Ok(_) => Ok(()),
+            Ok(answer) => written(answer.e_tag()),
             Err(error) => Err(Trouble::of_bucket("s3:PutObject", &error, owner)),
         }
     }

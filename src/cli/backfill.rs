@@ -10,7 +10,7 @@ use clap::Args;
 use super::output::{self, Failure};
 use super::progress::Shown;
 use super::run::{Common, work};
-use crate::pipeline::summary::Summary;
+use crate::pipeline::summary::{Summary, counted};
 use crate::source::Source;
 use crate::source::layout::{Range, Wanted};
 use crate::source::plan::Address;
@@ -59,6 +59,11 @@ pub fn run(flags: &Backfill) -> Result<ExitCode, Failure> {
     });
     flags.common.try_outputs(&config)?;
     let outcome = work(&config, vec![source], None, &Shown::Backfill(Arc::clone(&progress)))?;
+    let known = progress.folders_known.load(Ordering::Relaxed);
+    if known > 0 {
+        let folders = counted(known, "folder");
+        output::say(format_args!("weir: {folders} of days had been read before: what came there since is not read"));
+    }
     if found_nothing(&progress, &outcome.summary) {
         output::say(format_args!(
             "weir: {} has nothing of what is wanted: look at the prefix, --since, --until, --account and --region",

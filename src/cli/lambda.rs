@@ -29,7 +29,7 @@ use crate::pipeline::Stages;
 use crate::pipeline::function::{Function, Setup};
 use crate::rule::Fires;
 use crate::sink::post::Post;
-use crate::sink::{Journal, wire};
+use crate::sink::{Journal, Stdout, wire};
 use crate::source::event;
 use crate::time::Timestamp;
 use crate::triage::Triage;
@@ -173,7 +173,7 @@ fn make(config: &Config, runtime: tokio::runtime::Handle) -> anyhow::Result<Func
     let stop = CancellationToken::new();
     let posts: Vec<Post> =
         configured::ways(config)?.into_iter().map(|way| Post::new(way, decode.memory, stop.clone())).collect();
-    let journal = posts.is_empty().then_some(Journal::Stdout);
+    let journal = posts.is_empty().then(|| Journal::Stdout(Stdout::default()));
     let detector = detector(config)?;
     memory::leave_program();
     let stages = Stages {

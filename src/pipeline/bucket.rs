@@ -25,7 +25,7 @@ use super::commit::Commit;
 use super::duplicates::kept;
 use super::said::Said;
 use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
-use crate::aws::{Aws, Kind, Trouble};
+use crate::aws::{Aws, Kind, Trouble, written};
 use crate::health::HEALTH;
 use crate::source::claims::{Lost, Note, random_name};
 use crate::wait::{block_on, pause, timeout};
@@ -37,6 +37,8 @@ const NAME: &str = "state.weir";
 const PACKS: &str = "state.parts/";
 /// From one try of a call to the next, while S3 cannot be reached. The client has tried several times by then.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Told to stop, a commit has so long for S3 to come back: who waits for the program to end kills it soon.
+const STOP_WAIT: Duration = Duration::from_secs(15);
 /// Tries of the first calls, which a person may be waiting for.
 const TRIES_MAX: u32 = 5;
 
@@ -55,6 +57,8 @@ pub struct Bucket {
     held: Mutex<Held>,
     /// Removals that are under way.
     removing: Mutex<Vec<JoinHandle<()>>>,
+    /// How long ago the run was told to stop.
+    told_to_stop: fn() -> Option<Duration>,
 }
 
 #[derive(Default)]
@@ -165,6 +169,7 @@ impl Bucket {
             writer: writer.to_owned(),
             held: Mutex::default(),
             removing: Mutex::default(),
+            told_to_stop: || HEALTH.told_to_stop(),
         })
     }
 
@@ -254,7 +259,8 @@ impl Bucket {
     }
 
     /// Makes a commit permanent, or nothing of it; with a note it can be undone by who takes the state next. While S3 cannot be reached
-    /// it is tried again, for as long as `confirm` says that what it has may still be committed.
+    /// it is tried again, for as long as `confirm` says that what it has may still be committed; once the run is told to stop for
+    /// 15 seconds at most.
     ///
     /// # Errors
     /// When another worker has taken the state over or what was read, or S3 does not take the object. Of the last try it is then not
@@ -300,7 +306,7 @@ impl Bucket {
             match self.put(Some(&held.etag), &object) {
                 Ok(Put::Done(etag)) => break etag,
                 Ok(Put::Otherwise) => match self.head() {
-                    Err(error) if may_pass(&error) => self.wait_while(&error, confirm)?,
+                    Err(error) if may_pass(&error) => self.wait_while(error, confirm)?,
                     Err(error) => return Err(error),
                     // the answer to an earlier try was lost
                     Ok(Some((etag, Head { index, .. }))) if index.writer == self.writer && index.write == write => {
@@ -320,7 +326,7 @@ impl Bucket {
                     }
                     Ok(None) => bail!("somebody has removed the state {}", self.name()),
                 },
-                Err(error) if may_pass(&error) => self.wait_while(&error, confirm)?,
+                Err(error) if may_pass(&error) => self.wait_while(error, confirm)?,
                 Err(error) => return Err(error),
             }
         };
@@ -344,10 +350,13 @@ impl Bucket {
     }
 
     /// A call is made again, if what it is for may still be committed.
-    fn wait_while(&self, error: &anyhow::Error, confirm: &dyn Fn() -> Result<(), Lost>) -> Result<(), Lost> {
+    fn wait_while(&self, error: anyhow::Error, confirm: &dyn Fn() -> Result<(), Lost>) -> anyhow::Result<()> {
+        if (self.told_to_stop)().is_some_and(|ago| ago >= STOP_WAIT) {
+            return Err(error.context("told to stop: what was read since the last commit comes again"));
+        }
         tracing::warn!(error = format!("{error:#}"), "writing the state: trying again");
         self.wait();
-        confirm()
+        Ok(confirm()?)
     }
 
     /// The head and all that it names.
@@ -408,15 +417,13 @@ impl Bucket {
         loop {
             let put = self.client.put_object().bucket(&self.bucket).key(&key).body(ByteStream::from(body.to_vec()));
             let put = put.set_expected_bucket_owner(self.owner.clone());
-            let error = match block_on(&self.runtime, put.send()) {
-                Ok(_) => return Ok(Packed::Done),
-                Err(error) => self.trouble("s3:PutObject", &error),
-            };
+            let put = block_on(&self.runtime, put.send()).map_err(|error| self.trouble("s3:PutObject", &error));
+            let Err(error) = put.and_then(|answer| written(answer.e_tag())) else { return Ok(Packed::Done) };
             let is_denied = error.kind == Kind::Denied;
             let error = anyhow::Error::from(error).context(format!("writing s3://{}/{key}", self.bucket));
             match () {
                 () if is_denied => return Ok(Packed::Denied(error)),
-                () if may_pass(&error) => self.wait_while(&error, confirm)?,
+                () if may_pass(&error) => self.wait_while(error, confirm)?,
                 () => return Err(error),
             }
         }

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::bucket;
-use crate::aws::{Aws, Kind, Trouble};
+use crate::aws::{Aws, Kind, Trouble, written};
 use crate::triage::feedback::Feedback;
 use crate::wait::{block_on, now, timeout};
 
@@ -190,7 +190,10 @@ impl Said {
             None => put.if_none_match("*"),
         };
         match put.send().await {
-            Ok(_) => Ok(true),
+            Ok(answer) => {
+                written(answer.e_tag()).with_context(|| format!("writing {}", self.name()))?;
+                Ok(true)
+            }
             // 409: another write to the same key was on its way
             Err(error) if error.raw_response().is_some_and(|reply| matches!(reply.status().as_u16(), 409 | 412)) => {
                 Ok(false)

@@ -326,7 +326,7 @@ impl Summary {
     /// Writes the summary as people read it.
     pub fn show(&self, out: &mut dyn io::Write) -> io::Result<()> {
         if self.files_already_read > 0 {
-            writeln!(out, "{} had been read by an earlier run", counted(self.files_already_read, "file"))?;
+            writeln!(out, "{} had been read before", counted(self.files_already_read, "file"))?;
         }
         self.show_tables(out)?;
         self.show_findings(out)?;
@@ -719,7 +719,7 @@ mod tests {
     fn a_run_with_nothing_new_has_no_empty_table() {
         let mut summary = Summary { files_already_read: 129, ..Summary::default() };
         let text = shown(&summary);
-        assert!(text.starts_with("129 files had been read by an earlier run\n\n0 findings\n0 files"), "{text}");
+        assert!(text.starts_with("129 files had been read before\n\n0 findings\n0 files"), "{text}");
         summary.files_already_read = 0;
         assert!(shown(&summary).starts_with("TABLE "));
     }

@@ -25,8 +25,12 @@ pub mod probe;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::Duration;
 
 use crate::finding::{Finding, FindingId};
+use crate::health::HEALTH;
 use crate::mark::{Mark, number};
 use crate::time::Timestamp;
 
@@ -93,7 +97,13 @@ pub fn write(
 /// wrote. A pipe or a device gets the lines, and of these nothing is known later.
 pub enum Journal {
     File(JournalFile),
-    Stdout,
+    Stdout(Stdout),
+}
+
+/// Standard output, which a thread of its own writes: a pipe that nobody reads holds that up for ever, and not who is told to stop.
+pub struct Stdout {
+    lines: SyncSender<Vec<u8>>,
+    written: Receiver<io::Result<()>>,
 }
 
 /// A file that findings are appended to.
@@ -107,6 +117,9 @@ pub struct JournalFile {
 /// Said of a file that a run that follows has.
 pub const IN_USE: &str = "another run writes its findings there: give each a file of its own";
 const UNREAD: &str = "nobody reads the pipe any more";
+/// Told to stop, a run waits for so long for who reads its standard output, and looks this often whether it is.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Journal {
     /// Opens a file for appending and cuts it to the length of the last commit, so that lines a crash left behind are not
@@ -133,11 +146,7 @@ impl Journal {
         json::lines(findings, &mut lines)?;
         match self {
             Journal::File(journal) => journal.append(&lines),
-            Journal::Stdout => {
-                let mut out = io::stdout().lock();
-                out.write_all(&lines)?;
-                out.flush()
-            }
+            Journal::Stdout(out) => out.append(lines),
         }
     }
 
@@ -151,7 +160,40 @@ impl Journal {
                 file.sync_data()?;
                 Mark::of(file, *bytes)
             }
-            Journal::File(JournalFile { bytes: None, .. }) | Journal::Stdout => Ok(Mark::default()),
+            Journal::File(JournalFile { bytes: None, .. }) | Journal::Stdout(_) => Ok(Mark::default()),
+        }
+    }
+}
+
+impl Default for Stdout {
+    fn default() -> Stdout {
+        let (lines, to_write) = mpsc::sync_channel::<Vec<u8>>(1);
+        let (tell, written) = mpsc::sync_channel(1);
+        thread::spawn(move || {
+            for lines in to_write {
+                let mut out = io::stdout().lock();
+                if tell.send(out.write_all(&lines).and_then(|()| out.flush())).is_err() {
+                    return;
+                }
+            }
+        });
+        Stdout { lines, written }
+    }
+}
+
+impl Stdout {
+    fn append(&mut self, lines: Vec<u8>) -> io::Result<()> {
+        let ended = || io::Error::other("what writes to standard output has ended");
+        self.lines.send(lines).map_err(|_| ended())?;
+        loop {
+            match self.written.recv_timeout(LOOK_EVERY) {
+                Ok(written) => return written,
+                Err(RecvTimeoutError::Disconnected) => return Err(ended()),
+                Err(RecvTimeoutError::Timeout) if HEALTH.told_to_stop().is_some_and(|ago| ago >= STOP_WAIT) => {
+                    return Err(io::Error::other("standard output is not read: what was not committed comes again"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
         }
     }
 }
@@ -289,7 +331,7 @@ mod tests {
         }
         // where standard output took what was committed
         std::fs::write(&path, "a line\n").unwrap();
-        drop(Journal::file(&path, Some(&Journal::Stdout.sync().unwrap())).unwrap());
+        drop(Journal::file(&path, Some(&Journal::Stdout(Stdout::default()).sync().unwrap())).unwrap());
         assert_eq!(lines(&path), 1);
         // and an empty one that is still the same
         std::fs::write(&other, "").unwrap();

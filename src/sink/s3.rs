@@ -149,7 +149,7 @@ impl Bucket {
             .set_expected_bucket_owner(owner.map(str::to_owned))
             .body(ByteStream::from(call.findings[0].as_bytes().to_vec()));
         match put.send().await {
-            Ok(_) => Answer::all(call),
+            Ok(answer) => aws::written(answer.e_tag()).map_or_else(|trouble| told(&trouble), |()| Answer::all(call)),
             // it is there: an earlier answer was lost
             Err(error) if error.raw_response().is_some_and(|reply| reply.status().as_u16() == 412) => Answer::all(call),
             Err(error) => told(&Trouble::of_bucket("s3:PutObject", &error, owner)),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::routing::{post, put};
 use serde_json::{Value, json};
 
@@ -37,6 +37,8 @@ pub enum Trouble {
     /// Takes the findings, and breaks the connection before it answers.
     Lost,
     Denied,
+    /// A proxy answers in place of S3, with a page; others take the findings.
+    Page,
 }
 
 #[derive(Default)]
@@ -198,7 +200,7 @@ fn put_events(fake: &Fake, headers: &HeaderMap, body: &[u8]) -> Reply {
         Some(Trouble::Throttle) => return refuse(400, "ThrottlingException"),
         Some(Trouble::Down) => return refuse(503, "InternalException"),
         Some(Trouble::Denied) => return refuse(400, "AccessDeniedException"),
-        Some(Trouble::Lost) | None => {}
+        Some(Trouble::Lost | Trouble::Page) | None => {}
     }
     let mut seen = fake.seen();
     let call: Value = serde_json::from_slice(body).unwrap();
@@ -251,7 +253,7 @@ fn publish(fake: &Fake, headers: &HeaderMap, form: &str) -> Reply {
         Some(Trouble::Throttle) => return error(400, "Throttling"),
         Some(Trouble::Down) => return error(500, "InternalFailure"),
         Some(Trouble::Denied) => return error(403, "AuthorizationError"),
-        Some(Trouble::Lost) | None => {}
+        Some(Trouble::Lost | Trouble::Page) | None => {}
     }
     let pairs: BTreeMap<String, String> = form
         .split('&')
@@ -309,7 +311,7 @@ async fn webhook(State(fake): State<Fake>, Path(token): Path<String>, body: Byte
         Some(Trouble::Throttle) => return refused(429, "rate_limited"),
         Some(Trouble::Down) => return refused(500, "rollup_error"),
         Some(Trouble::Denied) => return refused(404, &format!("no_service at /services/{CANARY}")),
-        Some(Trouble::Lost) | None => {}
+        Some(Trouble::Lost | Trouble::Page) | None => {}
     }
     if fake.seen().hooks_gone.contains(&token) {
         return refused(404, &format!("no_service at /services/{token}"));
@@ -338,6 +340,7 @@ async fn put_object(State(fake): State<Fake>, Path(key): Path<String>, headers: 
         Some(Trouble::Throttle) => return refused(503, "SlowDown"),
         Some(Trouble::Down) => return refused(500, "InternalError"),
         Some(Trouble::Denied) => return refused(403, "AccessDenied"),
+        Some(Trouble::Page) => return (StatusCode::OK, HeaderMap::new(), "<html>log in</html>".to_owned()),
         Some(Trouble::Lost) | None => {}
     }
     let mut seen = fake.seen();
@@ -350,5 +353,6 @@ async fn put_object(State(fake): State<Fake>, Path(key): Path<String>, headers: 
     }
     seen.objects.insert(key, String::from_utf8(body.to_vec()).unwrap());
     drop(seen);
-    answer(trouble, (StatusCode::OK, HeaderMap::new(), String::new()))
+    let written = HeaderMap::from_iter([(header::ETAG, HeaderValue::from_static("\"of the test\""))]);
+    answer(trouble, (StatusCode::OK, written, String::new()))
 }

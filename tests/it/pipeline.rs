@@ -317,7 +317,7 @@ fn following_takes_new_files_and_a_signal_commits_them() {
 }
 
 /// What Prometheus would read.
-fn metrics(address: &str) -> std::io::Result<String> {
+pub fn metrics(address: &str) -> std::io::Result<String> {
     use std::io::{Read, Write};
     let mut connection = std::net::TcpStream::connect(address)?;
     write!(connection, "GET /metrics HTTP/1.0\r\n\r\n")?;

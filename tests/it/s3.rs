@@ -16,7 +16,7 @@ use weir::aws::{self, Aws};
 
 use crate::health::{ask, free_address};
 use crate::moto::moto;
-use crate::pipeline::{count, many_files};
+use crate::pipeline::{count, many_files, metrics};
 use crate::s3_fake::{Fake, Fault};
 use crate::support::{assert_nothing_is_lost, code, ended, few, lines, path, repository, signal, text, weir};
 
@@ -110,7 +110,9 @@ async fn a_backfill_killed_anywhere_and_started_again_loses_and_doubles_nothing(
 
     // every day is done, and none is listed again
     fake.world().log.clear();
-    assert_eq!(code(&run(&arguments, folder.path())), 0);
+    let again = run(&arguments, folder.path());
+    assert_eq!(code(&again), 0);
+    assert!(text(&again.stderr).contains("weir: 5 folders of days had been read before"), "{}", text(&again.stderr));
     assert!(fake.asked("GET").is_empty());
     assert!(!fake.asked("LIST").iter().any(|line| line.matches('/').count() > 7), "{:?}", fake.asked("LIST"));
     assert_eq!(count("a", folder.path()), (expected, expected));
@@ -508,6 +510,39 @@ async fn buckets_of_three_accounts_are_used_and_one_of_a_fourth_is_told_of() {
     }
     let doctor = run(&["doctor", "--from", "s3://trail/", "--archive", "none"], folder.path());
     assert!(text(&doctor.stdout).contains(&denied("444455556666")), "{}", text(&doctor.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_notices_of_all_queues_are_counted_for_as_long_as_they_are_held() {
+    let (fake, folder, address) = (Fake::start().await, tempfile::tempdir().unwrap(), free_address());
+    configure(folder.path(), &fake.url, "[limits]\ncommit_seconds = 1");
+    fake.put("logs", "slow", "{}");
+    fake.put("logs", "quick", "{}");
+    fake.fault("logs/slow", vec![Fault::Stall(0); 9]);
+    let from = ["run", "--from", "sqs://one", "sqs://two", "--follow", "--archive", "a", "--findings", "f.ndjson"];
+    let child = begin(&[&from[..], &["--metrics", &address]].concat(), folder.path());
+    let begun = Instant::now();
+    let send = |id: &str, key: &str| {
+        let object = json!({ "bucket": { "name": "logs" }, "object": { "key": key } });
+        fake.send(id, json!({ "Records": [{ "eventName": "ObjectCreated:Put", "s3": object }] }).to_string());
+    };
+    let until = |what: &str, holds: &dyn Fn() -> bool| {
+        while !holds() {
+            assert!(begun.elapsed() < Duration::from_secs(180), "{what}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    };
+    send("slow", "slow");
+    until("the slow object is not asked for", &|| !fake.asked("GET logs/slow").is_empty());
+    // each goes to one of the queues, and chance has both get some
+    for number in 1..=10 {
+        send(&number.to_string(), "quick");
+        until("a notice is not deleted", &|| fake.world().deleted.len() == number);
+        let holds_one = || metrics(&address).is_ok_and(|told| told.contains("\nweir_notices_held 1\n"));
+        until("one is held, and something else is told", &holds_one);
+    }
+    signal(&child, rustix::process::Signal::KILL);
+    ended(child, Duration::from_secs(120));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::thread;
@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::hub::HOME;
 use crate::pipeline::{count, many_files};
+use crate::security_hub::{create_user, write_log};
 use crate::support::{code, ended, few, repository, signal, start, text, weir};
 
 /// A run that is told to stop ends within this time, however long its input is.
@@ -261,6 +263,25 @@ fn what_is_told_twice_at_a_time_is_told_once() {
     let stopped = ended(child, SOON);
     assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
     assert!(folder.path().join("s.json").exists(), "it ended before it could say what it did");
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_findings_nobody_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let users: Vec<_> = (0..300).map(|n| create_user(n, HOME, "eu-west-1")).collect();
+    write_log(folder.path(), "users.json", &users);
+    let mut child = start(&["run", "--rules", few(), "--from", "logs", "--archive", "a", "--follow"], folder.path());
+    let mut unread = child.stdout.take().unwrap();
+    // the pipe has no room for the rest
+    unread.read_exact(&mut [0_u8]).unwrap();
+    signal(&child, Signal::TERM);
+    let stopped = ended(child, SOON);
+    assert_eq!(code(&stopped), 4, "{}", text(&stopped.stderr));
+    assert!(text(&stopped.stderr).contains("standard output is not read"), "{}", text(&stopped.stderr));
+    drop(unread);
+    let next =
+        weir(&["run", "--rules", few(), "--from", "logs", "--archive", "a", "--format", "ndjson"], folder.path());
+    assert_eq!((code(&next), count("a", folder.path())), (0, (300, 300)), "{}", text(&next.stderr));
 }
 
 #[test]

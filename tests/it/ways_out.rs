@@ -448,7 +448,7 @@ fn each_commit_writes_its_findings_into_a_bucket_once() {
         ended(child, Duration::from_secs(120));
     }
     // what the last run writes first is there already when it is told so
-    fake.seen().troubles.insert(Way::S3, [Trouble::Lost].into());
+    fake.seen().troubles.insert(Way::S3, [Trouble::Page, Trouble::Lost].into());
     write_log(folder.path(), "last.json", &users(files * 10..files * 10 + 1));
     let output = run(&fake, folder.path(), &[]);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));

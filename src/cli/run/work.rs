@@ -32,9 +32,9 @@ use crate::pipeline::commit::State;
 use crate::pipeline::listen::{Listener, Verdicts};
 use crate::pipeline::summary::SoFar;
 use crate::pipeline::{self, Outcome, Stages};
-use crate::sink::Journal;
 use crate::sink::post::Post;
 use crate::sink::sender::Sender;
+use crate::sink::{Journal, Stdout};
 use crate::source::claims::{Lost, Note, random_name};
 use crate::source::{Source, kinesis};
 use crate::time::Timestamp;
@@ -180,7 +180,7 @@ fn work_once(
     detector.keep_to(decode.memory);
     let journal = match journal {
         None => None,
-        Some("-") => Some(Journal::Stdout),
+        Some("-") => Some(Journal::Stdout(Stdout::default())),
         Some(name) => {
             let committed = match &state {
                 Some(state) => state.load().or_output()?.map(|commit| commit.journal),
@@ -288,7 +288,7 @@ async fn stop_on_signal(stop: CancellationToken, is_service: bool) {
     STOPPED_BY.store(next().await, Ordering::Relaxed);
     let heard = Instant::now();
     output::say("\nweir: stopping after what has been read; again to stop at once");
-    HEALTH.enter(Phase::Stopping);
+    HEALTH.tell_to_stop();
     stop.cancel();
     loop {
         let code = next().await;

@@ -171,6 +171,21 @@ async fn what_another_worker_has_taken_is_not_written_once_the_bucket_is_back() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_a_commit_does_not_wait_for_s3_without_end() {
+    let fake = Fake::default();
+    let (aws, runtime) = (Aws::of_server(&fake.serve().await), Handle::current());
+    let working = tokio::task::spawn_blocking(move || {
+        let mut state = Bucket::take("s3://b/w", "one", false, &aws, runtime).unwrap();
+        fake.world().away = true;
+        state.told_to_stop = || Some(STOP_WAIT);
+        let error = state.commit(&Commit { round: 1, ..Commit::default() }, None, &|| Ok(())).unwrap_err();
+        assert!(error.to_string().starts_with("told to stop"), "{error:#}");
+        assert_eq!(fake.head().0, 1, "only the taking over was written");
+    });
+    working.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_was_lost_is_made_once_and_one_that_comes_late_is_replaced() {
     let fake = Fake::default();
     let (aws, runtime) = (Aws::of_server(&fake.serve().await), Handle::current());

@@ -57,7 +57,8 @@ impl Body {
                 Err(trouble) => wait(key, &trouble, &mut tries, patience).await.map_err(|()| trouble)?,
             }
         };
-        let missing = |what| Trouble::new(Kind::Other, format!("S3 sent no {what}"));
+        // a proxy, or the page of a login, may answer in S3's place
+        let missing = |what| Trouble::new(Kind::Unreachable, format!("S3 sent no {what}"));
         let GetObjectOutput { body, e_tag, content_length, .. } = answer;
         Ok(Body {
             buckets: buckets.clone(),

@@ -12,7 +12,7 @@ use super::days::is_done;
 use super::object::Object;
 use super::queue::{Message, Queue, Told};
 use crate::aws::Trouble;
-use crate::metrics::METRICS;
+use crate::metrics::{self, METRICS};
 use crate::position::{Checkpoint, Position};
 use crate::source::claims::{Ask, Lost};
 use crate::wait::{boottime, sleep};
@@ -37,6 +37,8 @@ pub(super) struct Held {
     pub stopped: bool,
     /// When it was last to be deleted.
     deleted: Option<Duration>,
+    /// Several queues have notices in their hands.
+    _counted: metrics::Held,
 }
 
 impl Held {
@@ -91,20 +93,14 @@ impl Hands {
             failed: None,
             stopped: false,
             deleted: None,
+            _counted: metrics::Held::new(METRICS.notices_held.clone(), 1),
         };
         self.held.insert(number, held);
-        self.count();
         number
     }
 
     pub fn remove(&mut self, number: u64) -> Held {
-        let held = self.held.remove(&number).expect("a notice is held until it is removed");
-        self.count();
-        held
-    }
-
-    fn count(&self) {
-        METRICS.notices_held.set(self.held.len() as i64);
+        self.held.remove(&number).expect("a notice is held until it is removed")
     }
 
     /// Hides for longer what has less than half of its time left.

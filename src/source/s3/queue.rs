@@ -9,14 +9,19 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeName, QueueAttributeName,
 };
 use futures::{StreamExt, stream};
+use tokio::time::Instant;
 
-use crate::aws::{Aws, Trouble, without_login};
+use crate::aws::{Aws, Kind, Trouble, without_login};
 use crate::time::Timestamp;
+use crate::wait::{Elapsed, now, timeout};
 
 /// SQS takes and gives so many messages in one call.
 const BATCH: usize = 10;
 /// Calls that are made at the same time when many messages are deleted or hidden.
 const CALLS_AT_ONCE: usize = 8;
+/// Messages about which SQS has said nothing by then are deleted or hidden later: AWS's client would wait for minutes, in which who asks
+/// neither hides others nor hears that it is to stop.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 /// The longest that SQS waits for a message.
 pub(super) const POLL: Duration = Duration::from_secs(20);
 
@@ -214,15 +219,17 @@ impl Queue {
     /// Deletes messages; says of each what came of it. One that another has received since may be there still, and is then said to
     /// be deleted.
     pub async fn delete(&self, handles: &[String]) -> Vec<Told> {
+        let until = now() + ANSWER_WAIT;
         let call = async |batch: &[String]| {
             let entries = numbered(batch).map(|(id, handle)| {
                 DeleteMessageBatchRequestEntry::builder().id(id).receipt_handle(handle).build().expect(COMPLETE)
             });
             let call = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries.collect()));
-            match call.send().await {
+            let answer = async { call.send().await.map_err(|error| Trouble::of("sqs:DeleteMessage", &error)) };
+            match in_time(until, answer).await {
                 Ok(answer) => told(batch.len(), &answer.failed),
-                Err(error) => {
-                    tracing::warn!("deleting notices: {}", Trouble::of("sqs:DeleteMessage", &error));
+                Err(trouble) => {
+                    tracing::warn!("deleting notices: {trouble}");
                     vec![Told::Nothing; batch.len()]
                 }
             }
@@ -233,16 +240,20 @@ impl Queue {
     /// Hides messages for so long from now; those of 0 seconds are there for everybody at once. Says of each what came of it: one that
     /// is not hidden comes back when its time is over.
     pub async fn hide(&self, messages: &[(String, Duration)]) -> Vec<Told> {
+        let until = now() + ANSWER_WAIT;
         let call = async |batch: &[(String, Duration)]| {
             let entries = numbered(batch).map(|(id, (handle, hidden))| {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(id).receipt_handle(handle);
                 entry.visibility_timeout(hidden.as_secs() as i32).build().expect(COMPLETE)
             });
             let call = self.client.change_message_visibility_batch().queue_url(&self.url);
-            match call.set_entries(Some(entries.collect())).send().await {
+            let call = call.set_entries(Some(entries.collect()));
+            let answer =
+                async { call.send().await.map_err(|error| Trouble::of("sqs:ChangeMessageVisibility", &error)) };
+            match in_time(until, answer).await {
                 Ok(answer) => told(batch.len(), &answer.failed),
-                Err(error) => {
-                    tracing::warn!("hiding notices: {}", Trouble::of("sqs:ChangeMessageVisibility", &error));
+                Err(trouble) => {
+                    tracing::warn!("hiding notices: {trouble}");
                     vec![Told::Nothing; batch.len()]
                 }
             }
@@ -259,6 +270,11 @@ pub(super) enum Told {
     Refused,
     /// The service failed, or there was no answer.
     Nothing,
+}
+
+async fn in_time<T>(until: Instant, answer: impl Future<Output = Result<T, Trouble>>) -> Result<T, Trouble> {
+    let late = |Elapsed| Err(Trouble::new(Kind::Unreachable, "SQS does not answer"));
+    timeout(until.saturating_duration_since(now()), answer).await.unwrap_or_else(late)
 }
 
 /// What is said of the messages of a call that was answered.

@@ -323,6 +323,20 @@ async fn a_backfill_lists_only_the_days_it_wants_and_folds_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_restored_into_the_folder_of_a_day_that_was_empty_is_read() {
+    let fake = Fake::start().await;
+    fake.put("logs", &trail("2024/08/01", "a"), record("first"));
+    // files of that day may stand in the folder of the next, which is looked into and has nothing
+    let source = |day| backfill("", Some(day), Some(day));
+    let (_, done) = Run::start(&fake, source("2024-08-01"), Checkpoint::default()).all().await;
+    assert!(fake.asked("LIST").contains(&format!("LIST logs/{ACCOUNT}/2024/08/02/")));
+    let key = trail("2024/08/02", "restored");
+    fake.put("logs", &key, record("restored"));
+    let (seen, _) = Run::start(&fake, source("2024-08-02"), done).all().await;
+    assert_eq!(seen.texts.into_keys().collect::<Vec<_>>(), [format!("s3://logs/{key}")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backfill_may_be_of_one_object() {
     let fake = Fake::start().await;
     for name in ["plain/", "plain/a.json", "plain/a.json.bak", "top.json"] {
@@ -565,6 +579,27 @@ async fn told_to_stop_what_the_queue_is_about_to_give_goes_back() {
     drop(run.committed);
     run.events.acknowledged(SOON).await;
     assert_eq!(fake.world().hidden, BTreeMap::from([("1#1".to_owned(), 0)]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn told_to_stop_a_queue_that_does_not_answer_is_not_waited_for() {
+    let fake = Fake::start().await;
+    fake.put("logs", "a", record("a"));
+    fake.send("1", notice(&["a"]));
+    fake.fault("DeleteMessageBatch", [Fault::Stall(40_000)]);
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.is_empty() {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    until(|| !fake.asked("DeleteMessageBatch").is_empty()).await;
+    run.stop.cancel();
+    // AWS's client waits for half a minute, and then asks again
+    assert!(run.take(&mut seen, Duration::from_secs(20)).await, "the events end");
+    drop(run.committed);
+    run.events.acknowledged(SOON).await;
+    assert_eq!(fake.asked("DeleteMessageBatch").len(), 2, "it is deleted once more, to be sure");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
