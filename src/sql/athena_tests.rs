@@ -53,6 +53,38 @@ async fn numbers_with_a_point_are_decimals() {
 }
 
 #[tokio::test]
+async fn a_field_without_a_name_is_a_column_of_its_last_name() {
+    const ROOT: &str = "arn:aws:iam::111122223333:root";
+    check_all(&[
+        ("SELECT arn FROM (SELECT userIdentity.arn FROM cloudtrail) WHERE arn IS NOT NULL", ROOT),
+        (
+            "WITH x AS (SELECT userIdentity.type, count(*) AS n FROM cloudtrail GROUP BY userIdentity.type) \
+             SELECT x.type, n FROM x ORDER BY n",
+            "Root | 1 / | 2",
+        ),
+        (
+            "SELECT DISTINCT userIdentity.type, eventid FROM cloudtrail ORDER BY userIdentity.type, eventid",
+            "Root | a / | b / | c",
+        ),
+        ("SELECT userIdentity.type FROM cloudtrail ORDER BY type LIMIT 1", "Root"),
+        ("SELECT arn FROM (SELECT r.arn FROM cloudtrail CROSS JOIN UNNEST(resources) AS t (r))", "arn:aws:s3:::x"),
+        ("SELECT arn FROM (SELECT r.arn FROM cloudtrail CROSS JOIN UNNEST(resources) AS r)", "arn:aws:s3:::x"),
+        ("SELECT arn FROM (SELECT *, c.userIdentity.arn FROM cloudtrail c) WHERE eventid = 'a'", ROOT),
+        (
+            "SELECT type FROM (SELECT v.start, c.userIdentity.type FROM (cloudtrail c JOIN vpc_flow v ON c.account = v.account)) \
+             ORDER BY 1 LIMIT 1",
+            "Root",
+        ),
+        // two have the name
+        (
+            "SELECT DISTINCT userIdentity.arn, resources[1].arn FROM cloudtrail ORDER BY userIdentity.arn, resources[1].arn",
+            "arn:aws:iam::111122223333:root | / | arn:aws:s3:::x / |",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn fields_are_found_above_joins_that_subqueries_become() {
     check_all(&[
         (

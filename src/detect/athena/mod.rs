@@ -11,6 +11,7 @@ pub mod calls;
 pub mod aggregates;
 pub mod twice;
 mod outer;
+mod fields;
 mod rows;
 mod items;
 mod quantified;
@@ -217,6 +218,9 @@ impl VisitorMut for Words {
 
     /// A column that is put in other words, here or by DataFusion, is shown by those that were typed.
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<anyhow::Error> {
+        if self.who == For::Query {
+            fields::named(select, &self.scopes, &self.unnested);
+        }
         self.scopes.leave();
         let typed = self.shown.pop().unwrap_or_default();
         if self.who == For::Query {

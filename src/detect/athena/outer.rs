@@ -1,7 +1,7 @@
 //! Which tables a place in a statement sees: a field of a table around a subquery, `c.userIdentity.arn`, → the same in the words in which
 //! DataFusion knows it, `c.userIdentity['arn']`.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, Subscript, TableFactor, Value};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, Subscript, TableFactor, TableWithJoins, Value};
 
 use super::tables::archived;
 use crate::catalog;
@@ -21,10 +21,7 @@ struct Relation {
 impl Scopes {
     /// `given` is what WITH calls its queries.
     pub fn enter(&mut self, select: &Select, given: &[Ident]) {
-        let tables = select
-            .from
-            .iter()
-            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
+        let tables = select.from.iter().flat_map(tables);
         self.0.push(tables.map(|table| relation(table, given)).collect());
     }
 
@@ -36,6 +33,18 @@ impl Scopes {
     pub fn has(&self, column: &Ident) -> bool {
         let mut tables = self.0.last().into_iter().flatten().filter(|relation| relation.is_archived);
         tables.any(|table| table.columns.iter().flatten().any(|known| same(known, column)))
+    }
+
+    /// Whether something behind the innermost FROM is called so.
+    pub fn is_table(&self, name: &Ident) -> bool {
+        let mut tables = self.0.last().into_iter().flatten();
+        tables.any(|table| table.name.as_deref().is_some_and(|known| same(known, name)))
+    }
+
+    /// Whether `SELECT *` of the innermost FROM may have a column of this name, in lower case.
+    pub fn may_have(&self, name: &str) -> bool {
+        let has = |columns: &Vec<String>| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+        self.0.last().into_iter().flatten().any(|table| table.columns.as_ref().is_none_or(has))
     }
 
     /// What takes the place of a name with dots, where it is a field of a table around the innermost SELECT.
@@ -68,6 +77,16 @@ impl Scopes {
             fields.iter().map(|name| AccessExpr::Subscript(Subscript::Index { index: key(name) })).collect();
         Some(Expr::CompoundFieldAccess { root: Box::new(root), access_chain })
     }
+}
+
+/// The tables of one part of FROM, also those of joins in brackets.
+fn tables(from: &TableWithJoins) -> Vec<&TableFactor> {
+    let each = std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation));
+    each.flat_map(|table| match table {
+        TableFactor::NestedJoin { table_with_joins, alias: None } => tables(table_with_joins),
+        table => vec![table],
+    })
+    .collect()
 }
 
 fn relation(table: &TableFactor, given: &[Ident]) -> Relation {

@@ -42,6 +42,13 @@ impl Unnested {
         }
     }
 
+    /// Whether an `UNNEST` that is called so has items for its one column, of the same name: its alias names none.
+    pub fn is_item(&self, name: &Ident) -> bool {
+        self.0
+            .iter()
+            .any(|(alias, columns)| same(alias, name) && matches!(columns.as_slice(), [one] if same(one, alias)))
+    }
+
     /// Takes the name of an `UNNEST` off the name of its column.
     pub fn shorten(&self, name: &mut Vec<Ident>) {
         let [first, second, ..] = name.as_slice() else { return };
