@@ -85,6 +85,30 @@ async fn a_field_without_a_name_is_a_column_of_its_last_name() {
 }
 
 #[tokio::test]
+async fn times_and_days_are_texts_where_texts_are_asked_for() {
+    check_all(&[
+        (
+            "SELECT replace(replace(eventTime, 'T', ' '), 'Z', ''), split(eventTime, 'T')[1], lower(eventTime) FROM cloudtrail \
+             WHERE eventid = 'a'",
+            "2024-08-01 10:00:00 | 2024-08-01 | 2024-08-01t10:00:00z",
+        ),
+        (
+            "SELECT eventName || eventTime, concat(eventTime, eventName), from_utf8(to_utf8(eventTime)) FROM cloudtrail \
+             WHERE eventid = 'a'",
+            "GetUser2024-08-01T10:00:00Z | 2024-08-01T10:00:00ZGetUser | 2024-08-01T10:00:00Z",
+        ),
+        (
+            "SELECT listagg(eventTime, ',') WITHIN GROUP (ORDER BY eventTime DESC) FROM cloudtrail",
+            "2024-08-02T10:00:00Z,2024-08-01T10:00:00Z",
+        ),
+        ("SELECT eventid FROM cloudtrail WHERE eventTime >= '2024-08' AND eventTime < '2025' ORDER BY 1", "a / b"),
+        ("SELECT eventid FROM cloudtrail WHERE eventTime BETWEEN '2024' AND '2024-08-02'", "a"),
+        ("SELECT eventid FROM cloudtrail WHERE day LIKE '2024-08%' AND day NOT LIKE '%-02'", "a"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn fields_are_found_above_joins_that_subqueries_become() {
     check_all(&[
         (

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::For;
 use super::template::{call_name, expression, fill, with_arguments};
+use super::times::{as_text, is_time};
 
 /// Aggregates that have another name.
 const RENAMED: [(&str, usize, &str); 6] = [
@@ -202,7 +203,12 @@ pub fn in_window(name: &str, call: &Function) -> Option<Expr> {
 /// Makes a text of what is put together, which may be a symbol, also where DataFusion compares what is ordered by with it.
 fn of_texts(list: &mut FunctionArgumentList, order: &mut [OrderByExpr]) -> bool {
     let Some(text) = argument(list, 0) else { return false };
-    let cast = with_arguments("CAST(arg1 AS VARCHAR)", &[&text]);
+    let mut cast = text.clone();
+    if is_time(&text) {
+        as_text(&mut cast);
+    } else {
+        cast = with_arguments("CAST(arg1 AS VARCHAR)", &[&text]);
+    }
     list.args[0] = FunctionArg::Unnamed(FunctionArgExpr::Expr(cast.clone()));
     order.iter_mut().filter(|by| by.expr == text).for_each(|by| by.expr = cast.clone());
     true

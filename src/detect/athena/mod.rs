@@ -485,6 +485,7 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         Expr::Like { expr, pattern, escape_char, .. } | Expr::ILike { expr, pattern, escape_char, .. } => {
             as_text(expr);
             if who == For::Query {
+                like::of_day(expr);
                 like::with_backslashes(pattern, escape_char)?;
             }
             None
@@ -532,6 +533,11 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
                 in_order([left, right]);
             }
             match op {
+                BinaryOperator::StringConcat if who == For::Query => {
+                    as_text(left);
+                    as_text(right);
+                    None
+                }
                 BinaryOperator::Multiply => interval_times(left, right),
                 BinaryOperator::Eq if who == For::Query => rows::same(left, right),
                 BinaryOperator::NotEq if who == For::Query => {

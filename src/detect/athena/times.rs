@@ -181,7 +181,7 @@ pub fn as_text(expr: &mut Expr) {
 }
 
 /// Writes a text that is compared with `eventTime` as a time that can be read: `2024-08-01:10:00:00`, as AWS's examples have
-/// it, and `2024-08-01 10:00` are texts like any other for Athena.
+/// it, `2024-08-01 10:00` and `2024-08` are texts like any other for Athena.
 pub fn complete_time(column: &Expr, value: &mut Expr) {
     let Expr::Value(constant) = value else { return };
     let Value::SingleQuotedString(text) = &constant.value else { return };
@@ -190,6 +190,15 @@ pub fn complete_time(column: &Expr, value: &mut Expr) {
     if shape == "0000/00/00" && is_day() {
         // so do the partitions of S3 have it
         constant.value = Value::SingleQuotedString(text.replace('/', "-"));
+        return;
+    }
+    let rest = match shape.as_str() {
+        "0000" => "-01-01",
+        "0000-00" => "-01",
+        _ => "",
+    };
+    if !rest.is_empty() && is_time(column) {
+        constant.value = Value::SingleQuotedString(format!("{text}{rest}"));
         return;
     }
     let (day, clock) = (text.get(..10), text.get(11..));
