@@ -85,6 +85,26 @@ async fn a_field_without_a_name_is_a_column_of_its_last_name() {
 }
 
 #[tokio::test]
+async fn fields_of_json_are_named_with_dots_too() {
+    check_all(&[
+        (
+            "SELECT requestParameters.bucketName, c.requestparameters.bucketname FROM cloudtrail_logs c \
+             WHERE requestParameters.bucketName IN ('x', 'y')",
+            "x | x",
+        ),
+        (
+            "SELECT bucketName, n FROM (SELECT requestParameters.bucketName, count(DISTINCT requestParameters.key) AS n \
+             FROM cloudtrail GROUP BY requestParameters.bucketName) WHERE bucketName IS NOT NULL",
+            "x | 0",
+        ),
+        ("SELECT sum(CAST(additionalEventData.bytesTransferredOut AS BIGINT)) FROM cloudtrail", ""),
+    ])
+    .await;
+    let text = run(archive().path(), "SELECT requestParameters['bucketName'] FROM cloudtrail LIMIT 1").await.unwrap();
+    assert!(text.starts_with("| bucketname |"), "{text}");
+}
+
+#[tokio::test]
 async fn times_and_days_are_texts_where_texts_are_asked_for() {
     check_all(&[
         (

@@ -218,11 +218,11 @@ impl VisitorMut for Words {
 
     /// A column that is put in other words, here or by DataFusion, is shown by those that were typed.
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<anyhow::Error> {
+        let typed = self.shown.pop().unwrap_or_default();
         if self.who == For::Query {
-            fields::named(select, &self.scopes, &self.unnested);
+            fields::named(select, &typed, &self.scopes, &self.unnested);
         }
         self.scopes.leave();
-        let typed = self.shown.pop().unwrap_or_default();
         if self.who == For::Query {
             for item in &mut select.projection {
                 if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
@@ -350,6 +350,9 @@ impl VisitorMut for Words {
             } else if let Some(field) = self.scopes.field(name).filter(|_| self.who == For::Query) {
                 *expr = field;
                 return ControlFlow::Continue(());
+            } else if let Some(text) = fields::of_json(name, &self.scopes).filter(|_| self.who == For::Query) {
+                *expr = text;
+                return ControlFlow::Continue(());
             }
         }
         if self.who == For::Query {
@@ -474,7 +477,7 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             }
             part(&field.to_string()).map(|part| with_arguments(&format!("date_part('{part}', arg1)"), &[expr]))
         }
-        Expr::CompoundFieldAccess { root, access_chain } => subscripts(root, access_chain),
+        Expr::CompoundFieldAccess { root, access_chain } => fields::subscripts(root, access_chain),
         Expr::RLike { .. } => bail!("there is no RLIKE here: regexp_like(eventName, '^Get')"),
         Expr::Like { any: true, .. } | Expr::ILike { any: true, .. } => {
             bail!(
@@ -666,21 +669,6 @@ fn in_order<const N: usize>(sides: [&mut Box<Expr>; N]) {
     if sides.iter().any(|side| is_address(side)) {
         sides.into_iter().for_each(|side| **side = with_arguments("ip_order(arg1)", &[side]));
     }
-}
-
-/// `requestParameters['bucketName']`, which CloudTrail Lake has maps for, as the text at that place of JSON.
-fn subscripts(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
-    let name = last_name(root)?;
-    let mut columns = catalog::tables().flat_map(|table| table.columns);
-    columns.find(|column| column.name == name && matches!(column.kind, Kind::Json))?;
-    let key = |access: &AccessExpr| match access {
-        AccessExpr::Subscript(Subscript::Index { index }) => {
-            text(index).map(|key| format!(", '{}'", key.replace('\'', "''")))
-        }
-        _ => None,
-    };
-    let keys: String = chain.iter().map(key).collect::<Option<String>>()?;
-    Some(with_arguments(&format!("json_as_text(arg1{keys})"), &[root]))
 }
 
 fn is_list_of_json(kind: &DataType) -> bool {
