@@ -696,6 +696,16 @@ async fn the_words_of_athena_say_the_same() {
             "2",
         ),
         ("SELECT count(sourceaddress) AS f FROM vpcflow WHERE date_partition = '2024/08/01'", "0"),
+        ("SELECT count(v.event_date) AS f FROM vpcflow v WHERE instanceid IS NULL AND flowdirection IS NULL", "1"),
+        // and how others do
+        ("SELECT start_time AS f FROM vpc_flow_logs WHERE dt >= '2024-08-01' AND end_time IS NULL", "1722511823"),
+        ("SELECT eventid AS f FROM cloudtrail_111122223333 WHERE dt = '2024/08/02'", "b"),
+        ("SELECT date_format(eventTime, '%Y') AS dt FROM cloudtrail_events WHERE eventid = 'a' GROUP BY dt", "2024"),
+        (
+            "SELECT count(dt) AS f FROM UNNEST(sequence(date '2024-08-01', date '2024-08-03')) AS d (dt) \
+             LEFT JOIN cloudtrail ON day = dt WHERE eventid IS NULL",
+            "1",
+        ),
         ("SELECT array_sort(ARRAY[2, NULL, 1]) AS f", "[1, 2, ]"),
         ("SELECT array_sort(element_at(multimap_agg(eventname, eventid), 'GetUser')) AS f FROM cloudtrail", "[a, c]"),
         ("SELECT split_to_map('a=1&b=2', '&', '=') AS f", "{a: 1, b: 2}"),

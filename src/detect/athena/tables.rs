@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, Value, Visit, Visitor,
+    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, Value, Visit, Visitor,
 };
 use regex::{Captures, Regex};
 
@@ -44,12 +44,22 @@ pub struct Named {
     aliases: Vec<String>,
 }
 
-/// Columns that the tables of AWS's Security Analytics Bootstrap are partitioned by.
-const PARTITIONS: [(&str, &str); 3] =
-    [("date_partition", "to_char(day, '%Y/%m/%d')"), ("account_partition", "account"), ("region_partition", "region")];
+/// A day as folders of S3 have it.
+const FOLDER: &str = "to_char(day, '%Y/%m/%d')";
 
-/// Names that columns of flow logs have in Hive-compatible folders and in AWS's older examples, and those here.
-const OTHERS: [(&str, &str); 12] = [
+/// Columns that the tables of AWS's Security Analytics Bootstrap are partitioned by, and those of many others.
+const PARTITIONS: [(&str, &str); 6] = [
+    ("date_partition", FOLDER),
+    ("account_partition", "account"),
+    ("region_partition", "region"),
+    ("event_date", "day"),
+    ("dt", FOLDER),
+    ("partition_date", FOLDER),
+];
+
+/// Names that columns of flow logs have in Hive-compatible folders, in AWS's older examples and in its Security Analytics Bootstrap, or
+/// where `start` and `end` are to be no words of SQL, and those here.
+const OTHERS: [(&str, &str); 27] = [
     ("aws-account-id", "account"),
     ("aws-region", "region"),
     ("interfaceid", "interface_id"),
@@ -62,6 +72,21 @@ const OTHERS: [(&str, &str); 12] = [
     ("starttime", "start"),
     ("endtime", "end"),
     ("logstatus", "log_status"),
+    ("start_time", "start"),
+    ("end_time", "end"),
+    ("vpcid", "vpc_id"),
+    ("subnetid", "subnet_id"),
+    ("instanceid", "instance_id"),
+    ("tcpflags", "tcp_flags"),
+    ("pktsrcaddr", "pkt_srcaddr"),
+    ("pktdstaddr", "pkt_dstaddr"),
+    ("azid", "az_id"),
+    ("sublocationtype", "sublocation_type"),
+    ("sublocationid", "sublocation_id"),
+    ("pktsrcawsservice", "pkt_src_aws_service"),
+    ("pktdstawsservice", "pkt_dst_aws_service"),
+    ("flowdirection", "flow_direction"),
+    ("trafficpath", "traffic_path"),
 ];
 
 impl Named {
@@ -80,7 +105,7 @@ impl Named {
             text_days: has(DAYS[1]) && names.has_trail,
             parts,
             path: has("$path"),
-            partitions: PARTITIONS.iter().filter(|(name, _)| has(name)).collect(),
+            partitions: PARTITIONS.iter().filter(|(name, _)| is_column(name)).collect(),
             others: OTHERS.iter().filter(|(name, _)| is_column(name)).collect(),
             aliases: names.aliases,
         }
@@ -133,7 +158,9 @@ impl Named {
     /// of `timestamp` has slashes.
     pub fn complete(&self, column: &Expr, value: &mut Expr) {
         let (Some(name), Expr::Value(constant)) = (last_name(column), value) else { return };
-        if let (true, true, Value::SingleQuotedString(text)) = (self.text_days, name == DAYS[1], &constant.value) {
+        let is_folder = self.text_days && name == DAYS[1]
+            || self.partitions.iter().any(|(partition, sql)| *partition == name && *sql == FOLDER);
+        if let (true, Value::SingleQuotedString(text)) = (is_folder, &constant.value) {
             constant.value = Value::SingleQuotedString(text.replace('-', "/"));
             return;
         }
@@ -182,7 +209,17 @@ impl Visitor for Names {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Derived { alias: Some(alias), .. } | TableFactor::UNNEST { alias: Some(alias), .. } = factor
+        {
+            self.aliases.extend(alias.columns.iter().map(|column| column.name.value.clone()));
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let given = query.with.iter().flat_map(|with| &with.cte_tables).flat_map(|table| &table.alias.columns);
+        self.aliases.extend(given.map(|column| column.name.value.clone()));
         if let SetExpr::Select(select) = query.body.as_ref() {
             let alias = |item: &SelectItem| match item {
                 SelectItem::ExprWithAlias { alias, expr } if last_name(expr).as_deref() != Some(&alias.value) => {
@@ -213,8 +250,8 @@ impl Visitor for Names {
     }
 }
 
-/// The table here that a name of Athena means, `default.cloudtrail`, `cloudtrail_logs`, or `cloudtrail_logs_mybucket` as the
-/// console of CloudTrail makes it, with the last word of that name.
+/// The table here that a name of Athena means, `default.cloudtrail`, `cloudtrail_logs`, `cloudtrail_logs_mybucket` as the
+/// console of CloudTrail makes it, or `cloudtrail_111122223333`, with the last word of that name.
 pub fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
     let words: Vec<&Ident> = name.0.iter().map(|part| part.as_ident()).collect::<Option<_>>()?;
     let (last, databases) = words.split_last()?;
@@ -238,9 +275,10 @@ pub fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
 /// Whether a name is the id of an event data store of CloudTrail Lake, or what its sample queries have in the place of one.
 fn is_event_data_store(name: &str) -> bool {
     let shape: String = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { '0' } else { letter }).collect();
-    let word: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let word: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
     shape == "00000000-0000-0000-0000-000000000000"
-        || ["edsid", "eventdatastoreid", "eventdatastore"].contains(&word.to_ascii_lowercase().as_str())
+        || ["edsid", "eventdatastoreid", "eventdatastore"].contains(&word.strip_prefix("your").unwrap_or(&word))
 }
 
 /// The text with quotes around what stands for an event data store behind FROM and JOIN: its id without quotes, which is no name of SQL,
@@ -272,6 +310,7 @@ mod tests {
         for (text, expected) in [
             ("FROM 0233062b-51c6-4d18-8dec-a8c90da840d9 e", "FROM \"0233062b-51c6-4d18-8dec-a8c90da840d9\" e"),
             ("FROM a1b2c3d4-5678-90ab-cdef-EXAMPLE11111", "FROM \"a1b2c3d4-5678-90ab-cdef-EXAMPLE11111\""),
+            ("FROM <YOUR_EVENT_DATA_STORE_ID>", "FROM \"YOUR_EVENT_DATA_STORE_ID\""),
             ("from $EDS_ID a JOIN\n<event-data-store-id> b", "from \"EDS_ID\" a JOIN\n\"event-data-store-id\" b"),
             ("FROM a WHERE b < c AND d > e", "FROM a WHERE b < c AND d > e"),
             ("SELECT 'from $other' FROM ${eds_id}", "SELECT 'from $other' FROM \"eds_id\""),
