@@ -91,9 +91,9 @@ async fn answer(session: SessionContext, query: String, form: Form) -> Result<Ex
     let answer = sql::query(&session, &query).await.or_usage()?;
     let schema = without_unions(&answer.schema());
     let schema = match form {
-        Form::Ndjson => with_distinct_names(&schema),
-        Form::Parquet => with_distinct_names(&without_intervals(&schema)),
-        Form::Table | Form::Csv | Form::Athena => schema,
+        Form::Ndjson | Form::Parquet => with_distinct_names(&without_intervals(&schema)),
+        Form::Table | Form::Csv => without_intervals(&schema),
+        Form::Athena => schema,
     };
     let answer = answer.map(|rows| united(&rows.map_err(|error| sql::readable_in(&query, &error))?, &schema));
     let mut out = output::open("-").or_output()?;
@@ -213,7 +213,7 @@ fn without_unions(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The schema with text where a column has intervals, which Parquet has not as they are here.
+/// The schema with text where a column has intervals, which Parquet has not as they are here, and which Arrow calls PT93784S.
 fn without_intervals(schema: &SchemaRef) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| match field.data_type() {
         DataType::Interval(_) | DataType::Duration(_) => {
@@ -243,7 +243,9 @@ fn united(rows: &RecordBatch, schema: &SchemaRef) -> anyhow::Result<RecordBatch>
     let columns = rows.columns().iter().zip(schema.fields()).map(|(column, field)| {
         match (column.as_any().downcast_ref::<UnionArray>(), column.data_type()) {
             (Some(union), _) => texts(union),
-            (None, DataType::Interval(_) | DataType::Duration(_)) => Ok(cast(column, field.data_type())?),
+            (None, DataType::Interval(_) | DataType::Duration(_)) if is_text(field.data_type()) => {
+                result_set::intervals(column)
+            }
             (None, _) => Ok(column.clone()),
         }
     });
@@ -323,7 +325,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use arrow::array::{
-        DictionaryArray, Int64Array, Int64Builder, IntervalMonthDayNanoArray, MapBuilder, NullArray, StringViewArray,
+        DictionaryArray, DurationMicrosecondArray, Int64Array, Int64Builder, IntervalMonthDayNanoArray, MapBuilder,
+        NullArray, StringViewArray,
     };
     use arrow::datatypes::{Int32Type, IntervalMonthDayNano, UnionFields};
     use clap::Parser;
@@ -359,12 +362,16 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_is_a_text_in_parquet() {
-        let hours = IntervalMonthDayNanoArray::from(vec![Some(IntervalMonthDayNano::new(0, 1, 0)), None]);
-        let rows = RecordBatch::try_from_iter([("i", Arc::new(hours) as ArrayRef)]).unwrap();
+    fn an_interval_is_the_text_that_athena_has_for_it() {
+        let spans = IntervalMonthDayNanoArray::from(vec![Some(IntervalMonthDayNano::new(0, 1, 0)), None]);
+        let between = DurationMicrosecondArray::from(vec![Some(93_784_005_000), None]);
+        let columns: [(&str, ArrayRef); 2] = [("i", Arc::new(spans)), ("d", Arc::new(between))];
+        let rows = RecordBatch::try_from_iter(columns).unwrap();
         let rows = united(&rows, &without_intervals(&rows.schema())).unwrap();
-        let expected: ArrayRef = Arc::new(StringArray::from(vec![Some("1 days"), None]));
-        assert_eq!(rows.column(0), &expected);
+        for (place, text) in ["1 00:00:00.000", "1 02:03:04.005"].into_iter().enumerate() {
+            let expected: ArrayRef = Arc::new(StringArray::from(vec![Some(text), None]));
+            assert_eq!(rows.column(place), &expected);
+        }
     }
 
     #[test]
