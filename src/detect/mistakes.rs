@@ -160,10 +160,14 @@ fn column(text: &str) -> Option<Mistake> {
     if let Some(near) = rest {
         let near = near.replace('"', "");
         let of = catalog::tables().find_map(|table| Some((table, near.strip_prefix(table.name)?.strip_prefix('.')?)));
+        let last = near.rsplit('.').next().unwrap_or(&near);
+        let begun = begun(bare, Some(last));
         let near = match of {
             // a field of the table that is called so is meant, and not a column that is called nearly so
-            Some((table, near)) => path_to(bare, std::iter::once(table)).unwrap_or_else(|| near.to_owned()),
-            None => near,
+            Some((table, near)) => {
+                path_to(bare, std::iter::once(table)).unwrap_or_else(|| begun.unwrap_or(near).to_owned())
+            }
+            None => format!("{}{}", &near[..near.len() - last.len()], begun.unwrap_or(last)),
         };
         message += &format!("; did you mean `{near}`?");
     } else if let Some(text) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
@@ -173,8 +177,19 @@ fn column(text: &str) -> Option<Mistake> {
         message += "; the day of a row is `day`: WHERE day = '2024-08-01'";
     } else if let Some(path) = path_to(bare, catalog::tables()) {
         message += &format!("; did you mean `{path}`?");
+    } else if let Some(begun) = begun(bare, None) {
+        message += &format!("; did you mean `{begun}`?");
     }
     about(bare, message)
+}
+
+/// The column that begins with the name, as `sourceipaddress` with `source_ip`, of a table that has the other column.
+fn begun(name: &str, beside: Option<&str>) -> Option<&'static str> {
+    let name = name.replace('_', "").to_ascii_lowercase();
+    let has = |table: &Table, other: &str| table.columns.iter().any(|column| column.name == other);
+    let tables = catalog::tables().filter(|table| beside.is_none_or(|other| has(table, other)));
+    let names = tables.flat_map(|table| table.columns).map(|column| column.name);
+    names.filter(|column| name.len() > 4 && column.starts_with(&name)).min_by_key(|column| column.len())
 }
 
 /// The path of a field of the tables that is called so, of several the outermost.

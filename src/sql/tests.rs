@@ -191,6 +191,14 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "SELECT 1\nFROM cloudtrail c\nWHERE c.eventNmae = 'x'",
             "line 3, column 9: there is no column `c.eventnmae`; did you mean `c.eventname`?",
         ),
+        (
+            "SELECT c.source_ip FROM cloudtrail c",
+            "line 1, column 10: there is no column `c.source_ip`; did you mean `c.sourceipaddress`?",
+        ),
+        (
+            "SELECT sourceip FROM cloudtrail",
+            "line 1, column 8: there is no column `sourceip`; did you mean `sourceipaddress`?",
+        ),
         ("SELECT arn FROM cloudtrail", "line 1, column 8: there is no column `arn`; did you mean `useridentity.arn`?"),
         ("SELECT split('a', ',', 2, 3)", "line 1, column 8: split takes 2 or 3 arguments"),
         ("SELECT date_diff('day', now())", "line 1, column 8: date_diff takes 3 arguments"),
