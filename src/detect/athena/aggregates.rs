@@ -98,6 +98,17 @@ pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
             call.name = named("first_value");
             call.null_treatment = Some(NullTreatment::IgnoreNulls);
         }
+        // several values are one row of them, which is not counted where one is null
+        ("count", 2..) if who == For::Query && list.duplicate_treatment == Some(DuplicateTreatment::Distinct) => {
+            let args: Option<Vec<Expr>> = (0..count).map(|place| argument(list, place)).collect();
+            let Some(args) = args else { return false };
+            let args: Vec<&Expr> = args.iter().collect();
+            let names: Vec<String> = (1..=count).map(|place| format!("arg{place}")).collect();
+            let row = with_arguments(&format!("struct({})", names.join(", ")), &args);
+            let all_are_there = format!("{} IS NOT NULL", names.join(" IS NOT NULL AND "));
+            list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(row))];
+            only(call, with_arguments(&all_are_there, &args));
+        }
         ("max_by" | "min_by", 2) if who == For::Rule => return false,
         ("listagg", 2) if !call.within_group.is_empty() && list.clauses.is_empty() && who == For::Query => {
             let mut order = std::mem::take(&mut call.within_group);
