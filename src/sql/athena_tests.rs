@@ -121,6 +121,15 @@ async fn times_and_days_are_texts_where_texts_are_asked_for() {
             "SELECT listagg(eventTime, ',') WITHIN GROUP (ORDER BY eventTime DESC) FROM cloudtrail",
             "2024-08-02T10:00:00Z,2024-08-01T10:00:00Z",
         ),
+        (
+            "SELECT substr(min(eventTime), 1, 10), max((eventTime)) LIKE '2024%', date_parse(max(eventTime), '%Y-%m-%dT%H:%i:%sZ') \
+             FROM cloudtrail HAVING min(eventTime) < '2025'",
+            "2024-08-01 | true | 2024-08-02T10:00:00Z",
+        ),
+        (
+            "SELECT split_part(lag(eventTime) OVER (ORDER BY eventid), 'T', 1) FROM cloudtrail ORDER BY 1 LIMIT 2",
+            "2024-08-01 / 2024-08-02",
+        ),
         ("SELECT eventid FROM cloudtrail WHERE eventTime >= '2024-08' AND eventTime < '2025' ORDER BY 1", "a / b"),
         ("SELECT eventid FROM cloudtrail WHERE eventTime BETWEEN '2024' AND '2024-08-02'", "a"),
         ("SELECT eventid FROM cloudtrail WHERE day LIKE '2024-08%' AND day NOT LIKE '%-02'", "a"),

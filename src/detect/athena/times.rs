@@ -1,11 +1,13 @@
 //! Times in Athena's words: formats, units, and texts that `eventTime` is compared with.
 
 use anyhow::bail;
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Interval, TypedString, Value};
+use datafusion::sql::sqlparser::ast::{
+    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, TypedString, Value,
+};
 
 use super::last_name;
 use super::tables::DAYS;
-use super::template::{text, with_arguments};
+use super::template::{call_name, text, with_arguments};
 
 pub fn time_format(
     function: &str,
@@ -229,8 +231,19 @@ pub fn complete(time: &str) -> Option<String> {
     Some(format!("{day}{between}{clock}{missing}{zone}"))
 }
 
+/// Calls that give one of the values of their first argument.
+const ONE_OF: [&str; 6] = ["first_value", "lag", "last_value", "lead", "max", "min"];
+
+/// Whether it is `eventTime`, or one of several.
 pub fn is_time(expr: &Expr) -> bool {
-    last_name(expr).as_deref() == Some("eventtime")
+    match expr {
+        Expr::Nested(inner) => is_time(inner),
+        Expr::Function(call) if call_name(call).is_some_and(|name| ONE_OF.contains(&name.as_str())) => {
+            let FunctionArguments::List(list) = &call.args else { return false };
+            matches!(list.args.first(), Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) if is_time(first))
+        }
+        _ => last_name(expr).as_deref() == Some("eventtime"),
+    }
 }
 
 pub fn is_date(expr: &Expr) -> bool {
