@@ -5,10 +5,11 @@ mod result_set;
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::{Context, bail};
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UnionArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -30,7 +31,7 @@ use crate::sql::{self, room};
 
 #[derive(Args)]
 pub struct Sql {
-    /// The query; column names are AWS's, in any case. The text of a rule is one, comments and all
+    /// The query, or - for standard input; column names are AWS's, in any case. The text of a rule is one, comments and all
     #[arg(allow_hyphen_values = true)]
     query: String,
     /// Folder of the archive [default: archive.dir of the configuration, weir-archive]
@@ -63,6 +64,7 @@ enum Form {
 }
 
 pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
+    let query = typed(&flags.query).or_usage()?;
     let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
     let limit = flags.memory.or(config.limits.memory).unwrap_or_else(Memory::half_of_machine);
     let room = room::within(limit).or_usage()?;
@@ -72,7 +74,7 @@ pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
     let mut workers = Builder::new_multi_thread();
     // as much as the first thread has: plans are trees, and are walked as such
     let workers = workers.enable_all().thread_stack_size(8 << 20).build().or_output()?;
-    let answer = workers.spawn(answer(session, flags.query.clone(), flags.format));
+    let answer = workers.spawn(answer(session, query, flags.format));
     // a thread of its own, for all others may be busy making one large answer
     let done = Builder::new_current_thread().enable_all().build().or_output()?.block_on(async {
         tokio::select! {
@@ -85,6 +87,17 @@ pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
     // where the query goes on until the process ends, nobody else removes them
     room.disk_manager.temp_dir_paths().iter().for_each(|folder| drop(fs::remove_dir_all(folder)));
     done
+}
+
+/// The text of the query, which may stand on standard input.
+fn typed(query: &str) -> anyhow::Result<String> {
+    if query == "-" {
+        return std::io::read_to_string(std::io::stdin()).context("reading standard input");
+    }
+    if Path::new(query).is_file() {
+        bail!("`{query}` is a file: weir sql - < {query} asks what it says");
+    }
+    Ok(query.to_owned())
 }
 
 async fn answer(session: SessionContext, query: String, form: Form) -> Result<ExitCode, Failure> {
@@ -448,6 +461,15 @@ mod tests {
         let lines = ["\\u{1b}[2Jx", "y\\u{202e}", "boto3", ""].map(|cell| format!("| {cell:<10} |\n")).concat();
         let line = format!("+{}+\n", "-".repeat(12));
         assert_eq!(String::from_utf8(out).unwrap(), format!("{line}| agent      |\n{line}{lines}{line}"));
+    }
+
+    #[test]
+    fn a_file_is_no_query() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let name = file.path().to_str().unwrap();
+        let error = typed(name).unwrap_err().to_string();
+        assert_eq!(error, format!("`{name}` is a file: weir sql - < {name} asks what it says"));
+        assert_eq!(typed("SELECT 1").unwrap(), "SELECT 1");
     }
 
     #[test]
