@@ -70,6 +70,18 @@ async fn texts_are_joined_in_several_orders() {
 }
 
 #[tokio::test]
+async fn values_lie_out_to_a_side_and_so_far() {
+    check_all(&[
+        ("SELECT round(skewness(x), 4), round(kurtosis(x), 4) FROM (VALUES 1, 2, 3, NULL, 5) AS t (x)", "0.4347 | 0.3429"),
+        (
+            "SELECT skewness(x), kurtosis(x) FILTER (WHERE x > 1), round(skewness(x + 0.5), 4) FROM (VALUES 1, 2) AS t (x)",
+            "| |",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn several_values_are_counted_as_one() {
     check_all(&[
         (

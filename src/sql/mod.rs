@@ -27,6 +27,7 @@ mod checked;
 mod intervals;
 mod asked;
 mod totals;
+mod moments;
 mod describe;
 mod table;
 
@@ -149,6 +150,7 @@ fn open(
         .for_each(|function| session.register_udf(function));
     maps::aggregates()
         .into_iter()
+        .chain(moments::aggregates())
         .chain([totals::sum(), totals::avg(), percentile::in_queries()])
         .for_each(|function| session.register_udaf(function));
     lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));

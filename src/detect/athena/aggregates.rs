@@ -46,7 +46,7 @@ pub const COMPOSED: &[(&str, usize, &str)] = &[
 ];
 
 /// Aggregates that queries have in Athena's words, and rules have not.
-pub const IN_QUERIES: [&str; 19] = [
+pub const IN_QUERIES: [&str; 21] = [
     "approx_most_frequent",
     "entropy",
     "map_union",
@@ -59,12 +59,14 @@ pub const IN_QUERIES: [&str; 19] = [
     "every",
     "geometric_mean",
     "histogram",
+    "kurtosis",
     "listagg",
     "map_agg",
     "max_by",
     "min_by",
     "multimap_agg",
     "set_agg",
+    "skewness",
     "variance",
 ];
 
