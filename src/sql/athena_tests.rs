@@ -98,6 +98,11 @@ async fn fields_of_json_are_named_with_dots_too() {
             "x | 0",
         ),
         ("SELECT sum(CAST(additionalEventData.bytesTransferredOut AS BIGINT)) FROM cloudtrail", ""),
+        ("SELECT eventid FROM cloudtrail c ORDER BY c.requestParameters.bucketName, eventid DESC", "b / c / a"),
+        (
+            "SELECT DISTINCT requestParameters.bucketName FROM cloudtrail ORDER BY requestParameters.bucketName LIMIT 1",
+            "x",
+        ),
     ])
     .await;
     let text = run(archive().path(), "SELECT requestParameters['bucketName'] FROM cloudtrail LIMIT 1").await.unwrap();

@@ -1,7 +1,7 @@
 //! Fields that SELECT gives no name, `userIdentity.arn` → columns of their last name, `arn`, as Athena calls them: what is ordered by, and a
 //! query around this one, may ask for it. DataFusion calls them `cloudtrail.useridentity[arn]`. And fields of JSON text → texts.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, SelectItem, Subscript};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, OrderBy, OrderByKind, Select, SelectItem, Subscript};
 
 use super::last_name;
 use super::outer::Scopes;
@@ -82,6 +82,18 @@ pub fn of_json(names: &[Ident], scopes: &Scopes) -> Option<Expr> {
         with_arguments(&format!("try_json_field(arg1, '{}')", key.value.replace('\'', "''")), &[&json])
     };
     (!keys.is_empty()).then(|| keys.iter().fold(column, at))
+}
+
+/// The same of what rows are ordered by.
+pub fn ordered(order: &mut OrderBy, scopes: &Scopes) {
+    let OrderByKind::Expressions(order) = &mut order.kind else { return };
+    for order in order {
+        if let Expr::CompoundIdentifier(names) = &order.expr
+            && let Some(text) = of_json(names, scopes)
+        {
+            order.expr = text;
+        }
+    }
 }
 
 /// How many of the names lead to a column, or a field of one, that is JSON text.

@@ -251,6 +251,11 @@ impl VisitorMut for Words {
                 "there is no {operation} ALL here, which counts equal rows: {operation} has each row once"
             ));
         }
+        if let (For::Query, Some(order)) = (self.who, &mut query.order_by) {
+            self.scopes.back();
+            fields::ordered(order, &self.scopes);
+            self.scopes.leave();
+        }
         if let SetExpr::Select(select) = query.body.as_ref()
             && matches!(select.distinct, Some(Distinct::Distinct))
             && let Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) = &mut query.order_by

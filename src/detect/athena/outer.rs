@@ -8,7 +8,11 @@ use crate::catalog;
 
 /// Of each SELECT around the place that is looked at, the last one innermost, what stands behind FROM.
 #[derive(Debug, Default)]
-pub struct Scopes(Vec<Vec<Relation>>);
+pub struct Scopes {
+    around: Vec<Vec<Relation>>,
+    /// Of the SELECT that was left last.
+    left: Vec<Relation>,
+}
 
 #[derive(Debug)]
 struct Relation {
@@ -22,34 +26,39 @@ impl Scopes {
     /// `given` is what WITH calls its queries.
     pub fn enter(&mut self, select: &Select, given: &[Ident]) {
         let tables = select.from.iter().flat_map(tables);
-        self.0.push(tables.map(|table| relation(table, given)).collect());
+        self.around.push(tables.map(|table| relation(table, given)).collect());
     }
 
     pub fn leave(&mut self) {
-        self.0.pop();
+        self.left = self.around.pop().unwrap_or_default();
+    }
+
+    /// Enters the SELECT that was left last again, for ORDER BY stands behind it.
+    pub fn back(&mut self) {
+        self.around.push(std::mem::take(&mut self.left));
     }
 
     /// Whether a table of the archive behind the innermost FROM has such a column.
     pub fn has(&self, column: &Ident) -> bool {
-        let mut tables = self.0.last().into_iter().flatten().filter(|relation| relation.is_archived);
+        let mut tables = self.around.last().into_iter().flatten().filter(|relation| relation.is_archived);
         tables.any(|table| table.columns.iter().flatten().any(|known| same(known, column)))
     }
 
     /// Whether something behind the innermost FROM is called so.
     pub fn is_table(&self, name: &Ident) -> bool {
-        let mut tables = self.0.last().into_iter().flatten();
+        let mut tables = self.around.last().into_iter().flatten();
         tables.any(|table| table.name.as_deref().is_some_and(|known| same(known, name)))
     }
 
     /// Whether `SELECT *` of the innermost FROM may have a column of this name, in lower case.
     pub fn may_have(&self, name: &str) -> bool {
         let has = |columns: &Vec<String>| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
-        self.0.last().into_iter().flatten().any(|table| table.columns.as_ref().is_none_or(has))
+        self.around.last().into_iter().flatten().any(|table| table.columns.as_ref().is_none_or(has))
     }
 
     /// What takes the place of a name with dots, where it is a field of a table around the innermost SELECT.
     pub fn field(&self, names: &[Ident]) -> Option<Expr> {
-        let (inner, around) = self.0.split_last()?;
+        let (inner, around) = self.around.split_last()?;
         let first = names.first()?;
         let is_called = |relation: &Relation| relation.name.as_deref().is_some_and(|name| same(name, first));
         let has = |relation: &Relation| relation.columns.iter().flatten().any(|column| same(column, first));
