@@ -250,8 +250,12 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
         ["SHOW", "PARTITIONS", ..] => {
             anyhow!("the partitions are columns: SELECT DISTINCT account, region, day FROM cloudtrail")
         }
-        ["SHOW", "DATABASES" | "SCHEMAS", ..] => anyhow!("there is one database here, the archive: SHOW TABLES"),
-        ["SHOW", "CREATE", ..] => anyhow!("DESCRIBE cloudtrail shows the columns of a table"),
+        ["SHOW", "DATABASES" | "SCHEMAS" | "CATALOGS" | "VIEWS", ..] | ["USE", ..] => {
+            anyhow!("there is one database here, the archive: SHOW TABLES")
+        }
+        ["SHOW", "CREATE" | "STATS" | "TBLPROPERTIES", ..] => {
+            anyhow!("DESCRIBE cloudtrail shows the columns of a table")
+        }
         ["UNLOAD" | "UNLOAD(" | "CREATE" | "INSERT", ..] => anyhow!(
             "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one"
         ),
@@ -265,9 +269,8 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
                 "there are no prepared statements here: the values are written into the query, eventName = 'ConsoleLogin'"
             )
         }
-        ["ALTER" | "DELETE" | "DROP" | "MERGE" | "MSCK" | "OPTIMIZE" | "TRUNCATE" | "UPDATE" | "VACUUM", ..] => {
-            anyhow!(QUERIES_ONLY)
-        }
+        ["ALTER" | "BEGIN" | "CALL" | "DELETE" | "DROP" | "MERGE" | "MSCK" | "OPTIMIZE" | "SET", ..]
+        | ["TRUNCATE" | "UPDATE" | "VACUUM", ..] => anyhow!(QUERIES_ONLY),
         _ => return None,
     })
 }

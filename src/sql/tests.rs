@@ -165,6 +165,8 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "SHOW PARTITIONS cloudtrail_logs",
             "the partitions are columns: SELECT DISTINCT account, region, day FROM cloudtrail",
         ),
+        ("USE default", "there is one database here, the archive: SHOW TABLES"),
+        ("SET TIME ZONE 'UTC'", "only queries are allowed here: SELECT, WITH, EXPLAIN, SHOW or DESCRIBE"),
         (
             "UNLOAD (SELECT 1) TO 's3://bucket/' WITH (format = 'PARQUET')",
             "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one",
