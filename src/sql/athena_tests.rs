@@ -110,6 +110,17 @@ async fn fields_of_json_are_named_with_dots_too() {
 }
 
 #[tokio::test]
+async fn an_item_is_asked_by_any_key() {
+    check_all(&[
+        ("SELECT map_agg(eventID, eventName)[max(eventID)] FROM cloudtrail", "GetUser"),
+        ("SELECT transform(map_keys(m), k -> m[k]) FROM (SELECT map(ARRAY['a', 'b'], ARRAY[1, 2]) AS m)", "[1, 2]"),
+        ("SELECT l[i], l[i + 1], l[-1] FROM (SELECT ARRAY[5, 6, 7] AS l, 1 AS i)", "5 | 6 | 7"),
+        ("SELECT resources[cardinality(resources)].arn FROM cloudtrail WHERE eventID = 'b'", "arn:aws:s3:::x"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn times_and_days_are_texts_where_texts_are_asked_for() {
     check_all(&[
         (

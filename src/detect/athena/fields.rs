@@ -121,3 +121,13 @@ pub fn subscripts(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
     let keys: String = chain.iter().map(key).collect::<Option<String>>()?;
     Some(with_arguments(&format!("json_as_text(arg1{keys})"), &[root]))
 }
+
+/// `calls[eventName]`, whose key is no constant, as a function that knows maps too: DataFusion 55 has such items of lists only.
+pub fn item(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
+    let [AccessExpr::Subscript(Subscript::Index { index })] = chain else { return None };
+    let is_constant = match index {
+        Expr::UnaryOp { expr, .. } => matches!(expr.as_ref(), Expr::Value(_)),
+        other => matches!(other, Expr::Value(_)),
+    };
+    (!is_constant).then(|| with_arguments("element_at(arg1, arg2)", &[root, index]))
+}

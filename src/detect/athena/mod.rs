@@ -482,7 +482,10 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             }
             part(&field.to_string()).map(|part| with_arguments(&format!("date_part('{part}', arg1)"), &[expr]))
         }
-        Expr::CompoundFieldAccess { root, access_chain } => fields::subscripts(root, access_chain),
+        Expr::CompoundFieldAccess { root, access_chain } => match fields::subscripts(root, access_chain) {
+            None if who == For::Query => fields::item(root, access_chain),
+            text => text,
+        },
         Expr::RLike { .. } => bail!("there is no RLIKE here: regexp_like(eventName, '^Get')"),
         Expr::Like { any: true, .. } | Expr::ILike { any: true, .. } => {
             bail!(
