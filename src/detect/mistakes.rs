@@ -354,6 +354,15 @@ fn other(text: &str) -> Option<String> {
     if text.contains("0: (\"null\"") {
         return Some("JSON stands where text is needed: use `->>` in place of `->`".to_owned());
     }
+    if text.contains("Correlated scalar subquery must be aggregated")
+        || text.contains("does not support logical expression ScalarSubquery")
+    {
+        return Some(
+            "a subquery that names columns of the query around it is asked for one value: arbitrary(x), max(x) or count(*), and \
+             max_by(x, eventTime) in the place of ORDER BY eventTime DESC LIMIT 1"
+                .to_owned(),
+        );
+    }
     if text.contains("does not support logical expression OuterReferenceColumn") {
         return Some(
             "what stands behind FROM can name a column of another table only in CROSS JOIN UNNEST(c.resources) AS t (r) and in LATERAL \

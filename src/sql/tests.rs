@@ -165,6 +165,11 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "SHOW PARTITIONS cloudtrail_logs",
             "the partitions are columns: SELECT DISTINCT account, region, day FROM cloudtrail",
         ),
+        (
+            "SELECT eventid, (SELECT d.eventname FROM cloudtrail d WHERE d.eventid = c.eventid) FROM cloudtrail c",
+            "a subquery that names columns of the query around it is asked for one value: arbitrary(x), max(x) or count(*), and \
+             max_by(x, eventTime) in the place of ORDER BY eventTime DESC LIMIT 1",
+        ),
         ("USE default", "there is one database here, the archive: SHOW TABLES"),
         ("SET TIME ZONE 'UTC'", "only queries are allowed here: SELECT, WITH, EXPLAIN, SHOW or DESCRIBE"),
         (
