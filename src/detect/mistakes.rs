@@ -264,6 +264,15 @@ fn group(text: &str) -> Option<Mistake> {
     let (column, _) = rest.split_once("\" must appear in the GROUP BY clause")?;
     let name = column.rsplit('.').next().unwrap_or(column).trim_end_matches(']');
     let name = name.rsplit('[').next().unwrap_or(name);
+    let mut fields = fields(catalog::tables()).into_iter();
+    // which of its fields is selected is not said
+    if let Some((field, _)) = fields.find(|(path, _)| path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    {
+        let what = format!(
+            "a field of `{name}` stands neither in GROUP BY nor in an aggregate: GROUP BY that field too, or select it as arbitrary({field})"
+        );
+        return about(name, what);
+    }
     about(
         name,
         format!(

@@ -229,6 +229,11 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "line 1, column 8: `useridentity.*` has no table before the star: its fields are named one by one, useridentity.type, useridentity.principalid",
         ),
         (
+            "SELECT userIdentity.arn, count(*) FROM cloudtrail",
+            "line 1, column 8: a field of `useridentity` stands neither in GROUP BY nor in an aggregate: GROUP BY that field too, or \
+             select it as arbitrary(useridentity.type)",
+        ),
+        (
             "SELECT eventName, awsRegion, count(*) FROM cloudtrail GROUP BY eventName",
             "line 1, column 19: `awsregion` stands neither in GROUP BY nor in an aggregate: GROUP BY awsregion too, or select arbitrary(awsregion)",
         ),
