@@ -668,6 +668,23 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT count(*) AS f FROM vpc_flow_logs WHERE date > current_date - interval '7' day", "0"),
         ("SELECT count(*) AS f FROM vpc_flow_logs AS l WHERE l.date BETWEEN '2024/07/31' AND '2024/08/01'", "1"),
         ("SELECT count(*) AS f FROM vpc_flow WHERE day IN ('2024/07/31', '2024/08/01')", "1"),
+        ("SELECT count(*) AS f FROM vpc_flow_logs WHERE day >= date_format(date '2024-08-01', '%Y/%m/%d')", "1"),
+        (
+            "SELECT count(*) AS f FROM vpc_flow_logs WHERE date BETWEEN '2024/' || '07/31' AND concat('2024/08', '/01')",
+            "1",
+        ),
+        (
+            "SELECT count(*) AS f FROM vpc_flow_logs WHERE day IN (format_datetime(date '2024-08-01', 'yyyy/MM/dd'))",
+            "1",
+        ),
+        ("SELECT count(*) AS f FROM vpc_flow_logs WHERE day LIKE '2024/08/%'", "1"),
+        ("SELECT CAST(date_parse(day, '%Y/%m/%d') AS VARCHAR) AS f FROM vpc_flow_logs", "2024-08-01 00:00:00.000"),
+        // and this is a text that the statement calls so
+        (
+            "SELECT count(*) AS f FROM (SELECT date_format(eventtime, '%Y/%m/%d') AS day FROM cloudtrail \
+             WHERE day >= '2024/08/02') WHERE day = '2024/08/02' AND date_parse(day, '%Y/%m/%d') = date '2024-08-02'",
+            "1",
+        ),
         ("SELECT count(*) AS f FROM cloudtrail_logs WHERE timestamp >= '2024/08/02' AND eventid < 'c'", "1"),
         ("SELECT count(*) AS f FROM default.cloudtrail_logs_my_bucket WHERE eventname = 'GetUser'", "2"),
         (

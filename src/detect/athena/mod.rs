@@ -42,7 +42,7 @@ use datafusion::sql::sqlparser::tokenizer::Span;
 use self::calls::{from_the_end, function};
 use self::outer::Scopes;
 use self::tables::{Named, archived, called};
-use self::template::{call_name, expression, text, with_arguments};
+use self::template::{call_name, expression, positional, text, with_arguments};
 use self::times::{
     AT_TIME_ZONE, as_text, complete, complete_time, interval_times, is_time, part, part_of_zone, parts_of_interval,
     time_of_zone,
@@ -360,9 +360,7 @@ impl VisitorMut for Words {
                 return ControlFlow::Continue(());
             }
         }
-        if self.who == For::Query {
-            self.compared(expr);
-        }
+        self.compared(expr);
         if let Expr::Identifier(name) = expr {
             self.named.fold(std::slice::from_mut(name));
         }
@@ -376,17 +374,30 @@ impl VisitorMut for Words {
 }
 
 impl Words {
-    /// Writes what columns of partitions are compared with as these columns have it.
+    /// Writes what days and columns of partitions are compared with as these columns have it.
     fn compared(&self, expr: &mut Expr) {
+        let is_here = self.scopes.has(&Ident::new("day"));
+        let complete = |column: &Expr, value: &mut Expr| {
+            self.named.complete_day(column, value, is_here);
+            self.named.complete(column, value);
+        };
         match expr {
-            Expr::BinaryOp { left, right, .. } => {
-                self.named.complete(left, right);
-                self.named.complete(right, left);
+            Expr::BinaryOp { left, op, right } if is_comparison(op) => {
+                complete(left, right);
+                complete(right, left);
             }
-            Expr::Between { expr, low, high, .. } => {
-                [low, high].into_iter().for_each(|value| self.named.complete(expr, value))
+            Expr::Between { expr, low, high, .. } => [low, high].into_iter().for_each(|value| complete(expr, value)),
+            Expr::InList { expr, list, .. } => list.iter_mut().for_each(|value| complete(expr, value)),
+            Expr::Like { expr, pattern, .. } => self.named.complete_day(expr, pattern, is_here),
+            Expr::Function(call) if call_name(call).as_deref() == Some("date_parse") => {
+                let args = positional(call);
+                if let Some([day, format]) = args.as_deref()
+                    && text(format) == Some("%Y/%m/%d")
+                    && self.named.is_day(day, is_here)
+                {
+                    *expr = with_arguments("arrow_cast(arg1, 'Timestamp(Microsecond, None)')", &[day]);
+                }
             }
-            Expr::InList { expr, list, .. } => list.iter_mut().for_each(|value| self.named.complete(expr, value)),
             _ => {}
         }
     }

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, Value, Visit, Visitor,
+    BinaryOperator, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, Value, Visit, Visitor,
 };
 use regex::{Captures, Regex};
 
 use super::last_name;
-use super::template::query;
+use super::template::{call_name, query, with_arguments};
 use crate::catalog;
 use crate::rule::shape::{ATHENA_TABLES, LISTS};
 use crate::table::{Column, Kind};
@@ -154,6 +154,31 @@ impl Named {
         Some(query(&format!("SELECT {all}, {} FROM {HERE}.{table}", columns.join(", ")), &[]))
     }
 
+    /// Writes what a day is compared with as days are here: partitions of S3 have '2024/08/01', as a constant or as what a format or a
+    /// concatenation makes. `is_here` is whether a table of the archive is asked: else what SELECT calls so is no day but a text.
+    pub fn complete_day(&self, column: &Expr, value: &mut Expr, is_here: bool) {
+        if !self.is_day(column, is_here) {
+            return;
+        }
+        match value {
+            Expr::Value(constant) => {
+                if let Value::SingleQuotedString(text) = &mut constant.value {
+                    *text = text.replace('/', "-");
+                }
+            }
+            value if is_made_text(value) => *value = with_arguments("replace(arg1, '/', '-')", &[value]),
+            _ => {}
+        }
+    }
+
+    /// Whether it is the day of a table of the archive. What SELECT calls so is one only where such a table is asked, `is_here`.
+    pub fn is_day(&self, column: &Expr, is_here: bool) -> bool {
+        last_name(column).is_some_and(|name| {
+            let is_given = || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(&name));
+            ["day", DAYS[0]].contains(&name.as_str()) && (is_here || !is_given())
+        })
+    }
+
     /// Writes what such a column is compared with as the column has it: `month = 8` and `month = '8'` are '08', and a day
     /// of `timestamp` has slashes.
     pub fn complete(&self, column: &Expr, value: &mut Expr) {
@@ -176,6 +201,16 @@ impl Named {
             let width = if name == "year" { 4 } else { 2 };
             constant.value = Value::SingleQuotedString(format!("{digits:0>width$}"));
         }
+    }
+}
+
+/// Whether it is a text that a format or a concatenation makes, once these are DataFusion's.
+fn is_made_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_made_text(inner),
+        Expr::Function(call) => call_name(call).as_deref() == Some("to_char"),
+        Expr::BinaryOp { op, .. } => matches!(op, BinaryOperator::StringConcat),
+        _ => false,
     }
 }
 

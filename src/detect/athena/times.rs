@@ -6,7 +6,6 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::last_name;
-use super::tables::DAYS;
 use super::template::{call_name, text, with_arguments};
 
 pub fn time_format(
@@ -188,12 +187,6 @@ pub fn complete_time(column: &Expr, value: &mut Expr) {
     let Expr::Value(constant) = value else { return };
     let Value::SingleQuotedString(text) = &constant.value else { return };
     let shape: String = text.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
-    let is_day = || last_name(column).is_some_and(|name| ["day", DAYS[0]].contains(&name.as_str()));
-    if shape == "0000/00/00" && is_day() {
-        // so do the partitions of S3 have it
-        constant.value = Value::SingleQuotedString(text.replace('/', "-"));
-        return;
-    }
     let rest = match shape.as_str() {
         "0000" => "-01-01",
         "0000-00" => "-01",
