@@ -661,6 +661,9 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT all_match(split('a,b', ','), v -> v = 'a' OR v = 'b') AS f", "true"),
         ("SELECT all_match(split('a,b', ','), v -> v = 'a') AS f", "false"),
         ("SELECT none_match(split('a,b', ','), v -> v = 'c') AS f", "true"),
+        ("SELECT transform(ARRAY[1, 2], v -> ARRAY[v, v + 1]) AS f", "[[1, 2], [2, 3]]"),
+        ("SELECT transform(ARRAY[1], v -> map(ARRAY['k'], ARRAY[v])) AS f", "[{k: 1}]"),
+        ("SELECT reduce(ARRAY[1, 2], ARRAY[0], (s, v) -> s || ARRAY[v], s -> s) AS f", "[0, 1, 2]"),
         ("SELECT slice(split('a,b,c', ','), 2, 2) AS f", "[b, c]"),
         ("SELECT regexp_replace('a1b2', '[0-9]') AS f", "ab"),
         // how AWS's examples for flow logs ask for days

@@ -35,7 +35,7 @@ use datafusion::sql::sqlparser::ast::{
     ExactNumberInfo, Expr, Fetch, Function, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query,
     Select, SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition,
     ShowStatementIn, ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value,
-    ValueWithSpan, VisitMut, VisitorMut,
+    ValueWithSpan, VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -497,6 +497,10 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             None if who == For::Query => fields::item(root, access_chain),
             text => text,
         },
+        Expr::Lambda(lambda) => {
+            lists_as_calls(&mut lambda.body);
+            None
+        }
         Expr::RLike { .. } => bail!("there is no RLIKE here: regexp_like(eventName, '^Get')"),
         Expr::Like { any: true, .. } | Expr::ILike { any: true, .. } => {
             bail!(
@@ -586,6 +590,18 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         }
         _ => None,
     })
+}
+
+/// `ARRAY[x]` → `make_array(x)`, which may name what a lambda is given: DataFusion 55 plans the former without these names.
+fn lists_as_calls(body: &mut Expr) {
+    let _ = visit_expressions_mut(body, |expr| {
+        if let Expr::Array(list) = expr {
+            let places: Vec<String> = (1..=list.elem.len()).map(|place| format!("arg{place}")).collect();
+            let items: Vec<&Expr> = list.elem.iter().collect();
+            *expr = with_arguments(&format!("make_array({})", places.join(", ")), &items);
+        }
+        ControlFlow::<()>::Continue(())
+    });
 }
 
 /// What a cast is to a type that only Athena has, or has otherwise.
