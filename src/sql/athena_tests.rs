@@ -667,6 +667,7 @@ async fn lists_are_unnested_in_every_spelling() {
         ),
         ("SELECT eventID, arn FROM cloudtrail CROSS JOIN UNNEST(resources)", "b | arn:aws:s3:::x"),
         ("SELECT t.arn, t.n FROM cloudtrail CROSS JOIN UNNEST(resources) WITH ORDINALITY AS t (arn, owner, kind, n)", "arn:aws:s3:::x | 1"),
+        ("SELECT resourceArn FROM cloudtrail CROSS JOIN UNNEST(resources) AS t (accountId, resourceType, resourceArn, prefix)", "arn:aws:s3:::x"),
     ])
     .await;
 }
