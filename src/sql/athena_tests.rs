@@ -98,6 +98,12 @@ async fn fields_of_json_are_named_with_dots_too() {
             "x | 0",
         ),
         ("SELECT sum(CAST(additionalEventData.bytesTransferredOut AS BIGINT)) FROM cloudtrail", ""),
+        (
+            "WITH t AS (SELECT * FROM cloudtrail_logs) SELECT t.requestParameters.bucketName FROM t \
+             WHERE requestParameters.bucketName = 'x' ORDER BY requestParameters.bucketName",
+            "x",
+        ),
+        ("SELECT requestParameters.bucketName FROM (SELECT requestParameters FROM cloudtrail WHERE eventid = 'b')", "x"),
         ("SELECT eventid FROM cloudtrail c ORDER BY c.requestParameters.bucketName, eventid DESC", "b / c / a"),
         (
             "SELECT DISTINCT requestParameters.bucketName FROM cloudtrail ORDER BY requestParameters.bucketName LIMIT 1",

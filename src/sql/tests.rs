@@ -177,7 +177,7 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one",
         ),
         (
-            "SELECT x.requestParameters.bucketName FROM (SELECT * FROM cloudtrail) x",
+            "SELECT x.p.bucketName FROM (SELECT requestParameters AS p FROM cloudtrail) x",
             "that column has no fields; of JSON text, as `weir tables NAME` says which column is, requestParameters ->> 'bucketName' \
              is one",
         ),

@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, OrderBy, OrderByK
 
 use super::last_name;
 use super::outer::Scopes;
+use super::tables::Named;
 use super::template::{positional, text, with_arguments};
 use super::unnest::Unnested;
 use crate::catalog;
@@ -69,9 +70,12 @@ fn is_wildcard(item: &SelectItem) -> bool {
 }
 
 /// `requestParameters.bucketName`, as AWS's playbooks have it, as the text at that place of JSON. Names are the same in any case.
-pub fn of_json(names: &[Ident], scopes: &Scopes) -> Option<Expr> {
+pub fn of_json(names: &[Ident], scopes: &Scopes, named: &Named) -> Option<Expr> {
     let begin = usize::from(scopes.is_table(names.first()?));
-    scopes.has(names.get(begin)?).then_some(())?;
+    let first = names.get(begin)?;
+    // a subquery passes it on, `WITH t AS (SELECT * FROM cloudtrail)`
+    let is_passed_on = || scopes.may_have(&first.value) && !named.gives(&first.value);
+    (scopes.has(first) || is_passed_on()).then_some(())?;
     let columns = begin + catalog::tables().find_map(|table| names_to_json(table.columns, &names[begin..]))?;
     let (column, keys) = names.split_at(columns);
     let column = match column {
@@ -85,11 +89,11 @@ pub fn of_json(names: &[Ident], scopes: &Scopes) -> Option<Expr> {
 }
 
 /// The same of what rows are ordered by.
-pub fn ordered(order: &mut OrderBy, scopes: &Scopes) {
+pub fn ordered(order: &mut OrderBy, scopes: &Scopes, named: &Named) {
     let OrderByKind::Expressions(order) = &mut order.kind else { return };
     for order in order {
         if let Expr::CompoundIdentifier(names) = &order.expr
-            && let Some(text) = of_json(names, scopes)
+            && let Some(text) = of_json(names, scopes, named)
         {
             order.expr = text;
         }

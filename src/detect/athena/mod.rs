@@ -253,7 +253,7 @@ impl VisitorMut for Words {
         }
         if let (For::Query, Some(order)) = (self.who, &mut query.order_by) {
             self.scopes.back();
-            fields::ordered(order, &self.scopes);
+            fields::ordered(order, &self.scopes, &self.named);
             self.scopes.leave();
         }
         if let SetExpr::Select(select) = query.body.as_ref()
@@ -355,7 +355,9 @@ impl VisitorMut for Words {
             } else if let Some(field) = self.scopes.field(name).filter(|_| self.who == For::Query) {
                 *expr = field;
                 return ControlFlow::Continue(());
-            } else if let Some(text) = fields::of_json(name, &self.scopes).filter(|_| self.who == For::Query) {
+            } else if let Some(text) =
+                fields::of_json(name, &self.scopes, &self.named).filter(|_| self.who == For::Query)
+            {
                 *expr = text;
                 return ControlFlow::Continue(());
             }

@@ -173,10 +173,13 @@ impl Named {
 
     /// Whether it is the day of a table of the archive. What SELECT calls so is one only where such a table is asked, `is_here`.
     pub fn is_day(&self, column: &Expr, is_here: bool) -> bool {
-        last_name(column).is_some_and(|name| {
-            let is_given = || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(&name));
-            ["day", DAYS[0]].contains(&name.as_str()) && (is_here || !is_given())
-        })
+        let is_day = |name: &String| ["day", DAYS[0]].contains(&name.as_str());
+        last_name(column).filter(is_day).is_some_and(|name| is_here || !self.gives(&name))
+    }
+
+    /// Whether SELECT calls something so that has another name, or none.
+    pub fn gives(&self, name: &str) -> bool {
+        self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
     }
 
     /// Writes what such a column is compared with as the column has it: `month = 8` and `month = '8'` are '08', and a day
