@@ -740,6 +740,18 @@ async fn the_words_of_athena_say_the_same() {
         // and how others do
         ("SELECT start_time AS f FROM vpc_flow_logs WHERE dt >= '2024-08-01' AND end_time IS NULL", "1722511823"),
         ("SELECT eventid AS f FROM cloudtrail_111122223333 WHERE dt = '2024/08/02'", "b"),
+        (
+            "SELECT eventid AS f FROM cloudtrail_logs WHERE timestamp >= date_format(date '2024-08-02', '%Y-%m-%d') AND dt LIKE '2024-08-%' \
+             AND date_parse(dt, '%Y-%m-%d') = date '2024-08-02'",
+            "b",
+        ),
+        (
+            "SELECT eventid AS f FROM (SELECT eventid, substr(eventtime, 1, 10) AS timestamp FROM cloudtrail_logs) \
+             WHERE timestamp = '2024-08-02'",
+            "b",
+        ),
+        ("SELECT eventid AS f FROM cloudtrail_logs WHERE account_id = '111122223333' AND dt = '2024-08-02'", "b"),
+        ("SELECT count(account_id) AS f FROM vpc_flow_logs WHERE \"pkt-dst-aws-service\" IS NULL", "0"),
         ("SELECT date_format(eventTime, '%Y') AS dt FROM cloudtrail_events WHERE eventid = 'a' GROUP BY dt", "2024"),
         (
             "SELECT count(dt) AS f FROM UNNEST(sequence(date '2024-08-01', date '2024-08-03')) AS d (dt) \

@@ -390,14 +390,17 @@ impl Words {
             }
             Expr::Between { expr, low, high, .. } => [low, high].into_iter().for_each(|value| complete(expr, value)),
             Expr::InList { expr, list, .. } => list.iter_mut().for_each(|value| complete(expr, value)),
-            Expr::Like { expr, pattern, .. } => self.named.complete_day(expr, pattern, is_here),
-            Expr::Function(call) if call_name(call).as_deref() == Some("date_parse") => {
+            Expr::Like { expr, pattern, .. } => complete(expr, pattern),
+            Expr::Function(call) if self.who == For::Query && call_name(call).as_deref() == Some("date_parse") => {
                 let args = positional(call);
-                if let Some([day, format]) = args.as_deref()
-                    && text(format) == Some("%Y/%m/%d")
-                    && self.named.is_day(day, is_here)
-                {
+                let Some([day, format]) = args.as_deref() else { return };
+                if !matches!(text(format), Some("%Y/%m/%d" | "%Y-%m-%d")) {
+                    return;
+                }
+                if self.named.is_day(day, is_here) {
                     *expr = with_arguments("arrow_cast(arg1, 'Timestamp(Microsecond, None)')", &[day]);
+                } else if self.named.is_folder(day) {
+                    *expr = with_arguments("date_parse(arg1, '%Y/%m/%d')", &[day]);
                 }
             }
             _ => {}

@@ -48,7 +48,8 @@ pub struct Named {
 const FOLDER: &str = "to_char(day, '%Y/%m/%d')";
 
 /// Columns that the tables of AWS's Security Analytics Bootstrap are partitioned by, and those of many others.
-const PARTITIONS: [(&str, &str); 6] = [
+const PARTITIONS: [(&str, &str); 7] = [
+    ("account_id", "account"),
     ("date_partition", FOLDER),
     ("account_partition", "account"),
     ("region_partition", "region"),
@@ -102,7 +103,7 @@ impl Named {
         }
         Named {
             days: DAYS.iter().any(|name| has(name)),
-            text_days: has(DAYS[1]) && names.has_trail,
+            text_days: is_column(DAYS[1]) && names.has_trail,
             parts,
             path: has("$path"),
             partitions: PARTITIONS.iter().filter(|(name, _)| is_column(name)).collect(),
@@ -111,10 +112,11 @@ impl Named {
         }
     }
 
-    /// Takes the quotes off names of columns that are typed as AWS writes them, "eventName": Athena knows them in any case.
+    /// Takes the quotes off names of columns that are typed as AWS writes them, "eventName": Athena knows them in any case. And
+    /// "pkt-dst-aws-service", as flow logs call it, is `pkt_dst_aws_service`.
     pub fn fold(&self, names: &mut [Ident]) {
         for name in names.iter_mut().filter(|name| name.quote_style == Some('"')) {
-            let lower = name.value.to_ascii_lowercase();
+            let lower = name.value.to_ascii_lowercase().replace('-', "_");
             let is_typed = lower != name.value && !self.aliases.contains(&name.value);
             if is_typed && catalog::tables().any(|table| table.columns.iter().any(|column| is_within(column, &lower))) {
                 name.value = lower;
@@ -131,10 +133,10 @@ impl Named {
                 _ => columns.push("to_char(day, '%Y/%m/%d') AS \"timestamp\"".to_owned()),
             }
         }
-        let time = catalog::tables().find(|known| known.name == table)?.time;
+        let known = catalog::tables().find(|known| known.name == table)?;
         for part in &self.parts {
             let (name, format) = PARTS.iter().find(|(name, _)| name == part)?;
-            columns.push(match (*name, time) {
+            columns.push(match (*name, known.time) {
                 ("hour", "start") => format!("to_char(from_unixtime(start, 'UTC'), '{format}') AS hour"),
                 ("hour", time) => format!("to_char({time}, '{format}') AS hour"),
                 _ => format!("to_char(day, '{format}') AS {name}"),
@@ -143,7 +145,8 @@ impl Named {
         if self.path {
             columns.push("concat('/', input_file_name()) AS \"$path\"".to_owned());
         }
-        columns.extend(self.partitions.iter().map(|(name, sql)| format!("{sql} AS {name}")));
+        let is_new = |partition: &&&(&str, &str)| !known.columns.iter().any(|column| column.name == partition.0);
+        columns.extend(self.partitions.iter().filter(is_new).map(|(name, sql)| format!("{sql} AS {name}")));
         if table == "vpc_flow" {
             columns.extend(self.others.iter().map(|(theirs, ours)| format!("\"{ours}\" AS \"{theirs}\"")));
         }
@@ -157,17 +160,8 @@ impl Named {
     /// Writes what a day is compared with as days are here: partitions of S3 have '2024/08/01', as a constant or as what a format or a
     /// concatenation makes. `is_here` is whether a table of the archive is asked: else what SELECT calls so is no day but a text.
     pub fn complete_day(&self, column: &Expr, value: &mut Expr, is_here: bool) {
-        if !self.is_day(column, is_here) {
-            return;
-        }
-        match value {
-            Expr::Value(constant) => {
-                if let Value::SingleQuotedString(text) = &mut constant.value {
-                    *text = text.replace('/', "-");
-                }
-            }
-            value if is_made_text(value) => *value = with_arguments("replace(arg1, '/', '-')", &[value]),
-            _ => {}
+        if self.is_day(column, is_here) {
+            separated(value, "/", "-");
         }
     }
 
@@ -175,6 +169,14 @@ impl Named {
     pub fn is_day(&self, column: &Expr, is_here: bool) -> bool {
         let is_day = |name: &String| ["day", DAYS[0]].contains(&name.as_str());
         last_name(column).filter(is_day).is_some_and(|name| is_here || !self.gives(&name))
+    }
+
+    /// Whether it is a day as folders of S3 have it.
+    pub fn is_folder(&self, column: &Expr) -> bool {
+        last_name(column).is_some_and(|name| {
+            self.text_days && name == DAYS[1]
+                || self.partitions.iter().any(|(partition, sql)| *partition == name && *sql == FOLDER)
+        })
     }
 
     /// Whether SELECT calls something so that has another name, or none.
@@ -185,13 +187,10 @@ impl Named {
     /// Writes what such a column is compared with as the column has it: `month = 8` and `month = '8'` are '08', and a day
     /// of `timestamp` has slashes.
     pub fn complete(&self, column: &Expr, value: &mut Expr) {
-        let (Some(name), Expr::Value(constant)) = (last_name(column), value) else { return };
-        let is_folder = self.text_days && name == DAYS[1]
-            || self.partitions.iter().any(|(partition, sql)| *partition == name && *sql == FOLDER);
-        if let (true, Value::SingleQuotedString(text)) = (is_folder, &constant.value) {
-            constant.value = Value::SingleQuotedString(text.replace('-', "/"));
-            return;
+        if self.is_folder(column) {
+            return separated(value, "-", "/");
         }
+        let (Some(name), Expr::Value(constant)) = (last_name(column), value) else { return };
         if !self.parts.iter().any(|part| *part == name) {
             return;
         }
@@ -204,6 +203,19 @@ impl Named {
             let width = if name == "year" { 4 } else { 2 };
             constant.value = Value::SingleQuotedString(format!("{digits:0>width$}"));
         }
+    }
+}
+
+/// Puts one separator of days in the place of another, in a constant or in what a format or a concatenation makes.
+fn separated(day: &mut Expr, from: &str, to: &str) {
+    match day {
+        Expr::Value(constant) => {
+            if let Value::SingleQuotedString(text) = &mut constant.value {
+                *text = text.replace(from, to);
+            }
+        }
+        day if is_made_text(day) => *day = with_arguments(&format!("replace(arg1, '{from}', '{to}')"), &[day]),
+        _ => {}
     }
 }
 
