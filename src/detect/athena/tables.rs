@@ -29,7 +29,7 @@ const PARTS: [(&str, &str); 4] = [("year", "%Y"), ("month", "%m"), ("day", "%d")
 #[derive(Debug, Default)]
 pub struct Named {
     /// `date` or `timestamp`.
-    days: bool,
+    days: Vec<&'static str>,
     /// Whether `timestamp` is the day of CloudTrail's table, '2024/08/01'.
     text_days: bool,
     /// `year`, `month` and `hour`, and then `day` is that of the month.
@@ -48,8 +48,11 @@ pub struct Named {
 const FOLDER: &str = "to_char(day, '%Y/%m/%d')";
 
 /// Columns that the tables of AWS's Security Analytics Bootstrap are partitioned by, and those of many others.
-const PARTITIONS: [(&str, &str); 7] = [
+const PARTITIONS: [(&str, &str); 10] = [
     ("account_id", "account"),
+    ("p_account", "account"),
+    ("p_region", "region"),
+    ("p_date", FOLDER),
     ("date_partition", FOLDER),
     ("account_partition", "account"),
     ("region_partition", "region"),
@@ -102,7 +105,7 @@ impl Named {
             parts.retain(|name| *name != "day");
         }
         Named {
-            days: DAYS.iter().any(|name| has(name)),
+            days: DAYS.into_iter().filter(|name| has(name)).collect(),
             text_days: is_column(DAYS[1]) && names.has_trail,
             parts,
             path: has("$path"),
@@ -127,9 +130,13 @@ impl Named {
     /// The table with these columns, where it lacks some.
     pub fn with_columns(&self, table: &str, is_of_athena: bool) -> Option<Box<Query>> {
         let mut columns = Vec::new();
-        if is_of_athena && self.days {
-            match table {
-                "vpc_flow" => columns.push("day AS \"date\"".to_owned()),
+        for name in self.days.iter().filter(|_| is_of_athena) {
+            match (*name, table) {
+                // else it is grouped by what SELECT calls so
+                ("date", table) if table == "vpc_flow" || !self.gives("date") => {
+                    columns.push("day AS \"date\"".to_owned());
+                }
+                ("date", _) | (_, "vpc_flow") => {}
                 _ => columns.push("to_char(day, '%Y/%m/%d') AS \"timestamp\"".to_owned()),
             }
         }
