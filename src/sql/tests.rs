@@ -752,10 +752,16 @@ async fn the_words_of_athena_say_the_same() {
         ),
         ("SELECT eventid AS f FROM cloudtrail_logs WHERE account_id = '111122223333' AND dt = '2024-08-02'", "b"),
         ("SELECT eventid AS f FROM cloudtrail_logs WHERE date BETWEEN '2024/08/02' AND '2024/08/03'", "b"),
-        ("SELECT date_format(eventtime, '%Y') AS date FROM cloudtrail_logs WHERE eventid = 'a' GROUP BY date", "2024"),
+        (
+            "SELECT date AS f FROM (SELECT date_format(eventtime, '%Y') AS date FROM cloudtrail_logs WHERE eventid = 'a' GROUP BY date)",
+            "2024",
+        ),
         ("SELECT eventid AS f FROM cloudtrail_logs WHERE p_account = '111122223333' AND p_date >= '2024/08/02'", "b"),
         ("SELECT count(account_id) AS f FROM vpc_flow_logs WHERE \"pkt-dst-aws-service\" IS NULL", "0"),
-        ("SELECT date_format(eventTime, '%Y') AS dt FROM cloudtrail_events WHERE eventid = 'a' GROUP BY dt", "2024"),
+        (
+            "SELECT dt AS f FROM (SELECT date_format(eventTime, '%Y') AS dt FROM cloudtrail_events WHERE eventid = 'a' GROUP BY dt)",
+            "2024",
+        ),
         (
             "SELECT count(dt) AS f FROM UNNEST(sequence(date '2024-08-01', date '2024-08-03')) AS d (dt) \
              LEFT JOIN cloudtrail ON day = dt WHERE eventid IS NULL",
