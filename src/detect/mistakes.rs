@@ -387,6 +387,18 @@ fn other(text: &str) -> Option<String> {
                 .to_owned(),
         );
     }
+    if text.contains("common type to coerce") && text.contains("in LIKE expression") {
+        return Some(
+            "LIKE is asked of texts: CAST(dstport AS VARCHAR) LIKE '44%', and of what is in a list any_match(resources, r -> r.arn LIKE '%x%')"
+                .to_owned(),
+        );
+    }
+    let is_nested = |kind: &str| ["List(", "Struct(", "Map("].iter().any(|nested| kind.starts_with(nested));
+    if text.split_once("Unsupported CAST from ").is_some_and(|(_, kind)| is_nested(kind)) && text.contains(" to Utf8") {
+        return Some(
+            "lists and rows have no text but that of their JSON: json_format(CAST(resources AS JSON))".to_owned(),
+        );
+    }
     if let Some((what, _)) = text.split_once(", got Struct(") {
         return Some(format!("{what}, got a struct: its fields are named with dots, as in userIdentity.arn"));
     }

@@ -181,6 +181,15 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "that column has no fields; of JSON text, as `weir tables NAME` says which column is, requestParameters ->> 'bucketName' \
              is one",
         ),
+        (
+            "SELECT eventid FROM cloudtrail WHERE resources LIKE '%x%'",
+            "LIKE is asked of texts: CAST(dstport AS VARCHAR) LIKE '44%', and of what is in a list any_match(resources, r -> r.arn LIKE \
+             '%x%')",
+        ),
+        (
+            "SELECT CAST(resources AS VARCHAR) FROM cloudtrail",
+            "lists and rows have no text but that of their JSON: json_format(CAST(resources AS JSON))",
+        ),
         ("SELECT reduce(eventName, 0, (s, x) -> s + x, s -> s) FROM cloudtrail", "reduce takes a list, not varchar"),
         (
             "SELECT map_filter(userIdentity, (k, v) -> v = 'x') FROM cloudtrail",
