@@ -5,10 +5,11 @@ mod result_set;
 use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::{Context, bail};
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, UnionArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -30,7 +31,7 @@ use crate::sql::{self, room};
 
 #[derive(Args)]
 pub struct Sql {
-    /// The query; column names are AWS's, in any case. The text of a rule is one, comments and all
+    /// The query, or - for standard input; column names are AWS's, in any case. The text of a rule is one, comments and all
     #[arg(allow_hyphen_values = true)]
     query: String,
     /// Folder of the archive [default: archive.dir of the configuration, weir-archive]
@@ -63,6 +64,7 @@ enum Form {
 }
 
 pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
+    let query = typed(&flags.query).or_usage()?;
     let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
     let limit = flags.memory.or(config.limits.memory).unwrap_or_else(Memory::half_of_machine);
     let room = room::within(limit).or_usage()?;
@@ -72,7 +74,7 @@ pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
     let mut workers = Builder::new_multi_thread();
     // as much as the first thread has: plans are trees, and are walked as such
     let workers = workers.enable_all().thread_stack_size(8 << 20).build().or_output()?;
-    let answer = workers.spawn(answer(session, flags.query.clone(), flags.format));
+    let answer = workers.spawn(answer(session, query, flags.format));
     // a thread of its own, for all others may be busy making one large answer
     let done = Builder::new_current_thread().enable_all().build().or_output()?.block_on(async {
         tokio::select! {
@@ -87,13 +89,24 @@ pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
     done
 }
 
+/// The text of the query, which may stand on standard input.
+fn typed(query: &str) -> anyhow::Result<String> {
+    if query == "-" {
+        return std::io::read_to_string(std::io::stdin()).context("reading standard input");
+    }
+    if Path::new(query).is_file() {
+        bail!("`{query}` is a file: weir sql - < {query} asks what it says");
+    }
+    Ok(query.to_owned())
+}
+
 async fn answer(session: SessionContext, query: String, form: Form) -> Result<ExitCode, Failure> {
     let answer = sql::query(&session, &query).await.or_usage()?;
     let schema = without_unions(&answer.schema());
     let schema = match form {
-        Form::Ndjson => with_distinct_names(&schema),
-        Form::Parquet => with_distinct_names(&without_intervals(&schema)),
-        Form::Table | Form::Csv | Form::Athena => schema,
+        Form::Ndjson | Form::Parquet => with_distinct_names(&without_intervals(&schema)),
+        Form::Table | Form::Csv => without_intervals(&schema),
+        Form::Athena => schema,
     };
     let answer = answer.map(|rows| united(&rows.map_err(|error| sql::readable_in(&query, &error))?, &schema));
     let mut out = output::open("-").or_output()?;
@@ -213,7 +226,7 @@ fn without_unions(schema: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The schema with text where a column has intervals, which Parquet has not as they are here.
+/// The schema with text where a column has intervals, which Parquet has not as they are here, and which Arrow calls PT93784S.
 fn without_intervals(schema: &SchemaRef) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| match field.data_type() {
         DataType::Interval(_) | DataType::Duration(_) => {
@@ -243,7 +256,9 @@ fn united(rows: &RecordBatch, schema: &SchemaRef) -> anyhow::Result<RecordBatch>
     let columns = rows.columns().iter().zip(schema.fields()).map(|(column, field)| {
         match (column.as_any().downcast_ref::<UnionArray>(), column.data_type()) {
             (Some(union), _) => texts(union),
-            (None, DataType::Interval(_) | DataType::Duration(_)) => Ok(cast(column, field.data_type())?),
+            (None, DataType::Interval(_) | DataType::Duration(_)) if is_text(field.data_type()) => {
+                result_set::intervals(column)
+            }
             (None, _) => Ok(column.clone()),
         }
     });
@@ -323,7 +338,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use arrow::array::{
-        DictionaryArray, Int64Array, Int64Builder, IntervalMonthDayNanoArray, MapBuilder, NullArray, StringViewArray,
+        DictionaryArray, DurationMicrosecondArray, Int64Array, Int64Builder, IntervalMonthDayNanoArray, MapBuilder,
+        NullArray, StringViewArray,
     };
     use arrow::datatypes::{Int32Type, IntervalMonthDayNano, UnionFields};
     use clap::Parser;
@@ -359,12 +375,16 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_is_a_text_in_parquet() {
-        let hours = IntervalMonthDayNanoArray::from(vec![Some(IntervalMonthDayNano::new(0, 1, 0)), None]);
-        let rows = RecordBatch::try_from_iter([("i", Arc::new(hours) as ArrayRef)]).unwrap();
+    fn an_interval_is_the_text_that_athena_has_for_it() {
+        let spans = IntervalMonthDayNanoArray::from(vec![Some(IntervalMonthDayNano::new(0, 1, 0)), None]);
+        let between = DurationMicrosecondArray::from(vec![Some(93_784_005_000), None]);
+        let columns: [(&str, ArrayRef); 2] = [("i", Arc::new(spans)), ("d", Arc::new(between))];
+        let rows = RecordBatch::try_from_iter(columns).unwrap();
         let rows = united(&rows, &without_intervals(&rows.schema())).unwrap();
-        let expected: ArrayRef = Arc::new(StringArray::from(vec![Some("1 days"), None]));
-        assert_eq!(rows.column(0), &expected);
+        for (place, text) in ["1 00:00:00.000", "1 02:03:04.005"].into_iter().enumerate() {
+            let expected: ArrayRef = Arc::new(StringArray::from(vec![Some(text), None]));
+            assert_eq!(rows.column(place), &expected);
+        }
     }
 
     #[test]
@@ -441,6 +461,15 @@ mod tests {
         let lines = ["\\u{1b}[2Jx", "y\\u{202e}", "boto3", ""].map(|cell| format!("| {cell:<10} |\n")).concat();
         let line = format!("+{}+\n", "-".repeat(12));
         assert_eq!(String::from_utf8(out).unwrap(), format!("{line}| agent      |\n{line}{lines}{line}"));
+    }
+
+    #[test]
+    fn a_file_is_no_query() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let name = file.path().to_str().unwrap();
+        let error = typed(name).unwrap_err().to_string();
+        assert_eq!(error, format!("`{name}` is a file: weir sql - < {name} asks what it says"));
+        assert_eq!(typed("SELECT 1").unwrap(), "SELECT 1");
     }
 
     #[test]

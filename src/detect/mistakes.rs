@@ -163,10 +163,14 @@ fn column(text: &str) -> Option<Mistake> {
     if let Some(near) = rest {
         let near = near.replace('"', "");
         let of = catalog::tables().find_map(|table| Some((table, near.strip_prefix(table.name)?.strip_prefix('.')?)));
+        let last = near.rsplit('.').next().unwrap_or(&near);
+        let begun = begun(bare, Some(last));
         let near = match of {
             // a field of the table that is called so is meant, and not a column that is called nearly so
-            Some((table, near)) => path_to(bare, std::iter::once(table)).unwrap_or_else(|| near.to_owned()),
-            None => near,
+            Some((table, near)) => {
+                path_to(bare, std::iter::once(table)).unwrap_or_else(|| begun.unwrap_or(near).to_owned())
+            }
+            None => format!("{}{}", &near[..near.len() - last.len()], begun.unwrap_or(last)),
         };
         message += &format!("; did you mean `{near}`?");
     } else if bare.starts_with(CURLY) {
@@ -178,8 +182,19 @@ fn column(text: &str) -> Option<Mistake> {
         message += "; the day of a row is `day`: WHERE day = '2024-08-01'";
     } else if let Some(path) = path_to(bare, catalog::tables()) {
         message += &format!("; did you mean `{path}`?");
+    } else if let Some(begun) = begun(bare, None) {
+        message += &format!("; did you mean `{begun}`?");
     }
     about(bare, message)
+}
+
+/// The column that begins with the name, as `sourceipaddress` with `source_ip`, of a table that has the other column.
+fn begun(name: &str, beside: Option<&str>) -> Option<&'static str> {
+    let name = name.replace('_', "").to_ascii_lowercase();
+    let has = |table: &Table, other: &str| table.columns.iter().any(|column| column.name == other);
+    let tables = catalog::tables().filter(|table| beside.is_none_or(|other| has(table, other)));
+    let names = tables.flat_map(|table| table.columns).map(|column| column.name);
+    names.filter(|column| name.len() > 4 && column.starts_with(&name)).min_by_key(|column| column.len())
 }
 
 /// The path of a field of the tables that is called so, of several the outermost.
@@ -254,6 +269,15 @@ fn group(text: &str) -> Option<Mistake> {
     let (column, _) = rest.split_once("\" must appear in the GROUP BY clause")?;
     let name = column.rsplit('.').next().unwrap_or(column).trim_end_matches(']');
     let name = name.rsplit('[').next().unwrap_or(name);
+    let mut fields = fields(catalog::tables()).into_iter();
+    // which of its fields is selected is not said
+    if let Some((field, _)) = fields.find(|(path, _)| path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    {
+        let what = format!(
+            "a field of `{name}` stands neither in GROUP BY nor in an aggregate: GROUP BY that field too, or select it as arbitrary({field})"
+        );
+        return about(name, what);
+    }
     about(
         name,
         format!(
@@ -344,6 +368,15 @@ fn other(text: &str) -> Option<String> {
     if text.contains("0: (\"null\"") {
         return Some("JSON stands where text is needed: use `->>` in place of `->`".to_owned());
     }
+    if text.contains("Correlated scalar subquery must be aggregated")
+        || text.contains("does not support logical expression ScalarSubquery")
+    {
+        return Some(
+            "a subquery that names columns of the query around it is asked for one value: arbitrary(x), max(x) or count(*), and \
+             max_by(x, eventTime) in the place of ORDER BY eventTime DESC LIMIT 1"
+                .to_owned(),
+        );
+    }
     if text.contains("does not support logical expression OuterReferenceColumn") {
         return Some(
             "what stands behind FROM can name a column of another table only in CROSS JOIN UNNEST(c.resources) AS t (r) and in LATERAL \
@@ -357,6 +390,18 @@ fn other(text: &str) -> Option<String> {
             "that column has no fields; of JSON text, as `weir tables NAME` says which column is, requestParameters ->> 'bucketName' \
              is one"
                 .to_owned(),
+        );
+    }
+    if text.contains("common type to coerce") && text.contains("in LIKE expression") {
+        return Some(
+            "LIKE is asked of texts: CAST(dstport AS VARCHAR) LIKE '44%', and of what is in a list any_match(resources, r -> r.arn LIKE '%x%')"
+                .to_owned(),
+        );
+    }
+    let is_nested = |kind: &str| ["List(", "Struct(", "Map("].iter().any(|nested| kind.starts_with(nested));
+    if text.split_once("Unsupported CAST from ").is_some_and(|(_, kind)| is_nested(kind)) && text.contains(" to Utf8") {
+        return Some(
+            "lists and rows have no text but that of their JSON: json_format(CAST(resources AS JSON))".to_owned(),
         );
     }
     if let Some((what, _)) = text.split_once(", got Struct(") {

@@ -53,10 +53,12 @@ impl Misfit {
 }
 
 /// The tables as AWS's documentation creates them for Athena, and here.
-pub const ATHENA_TABLES: [(&str, &str); 6] = [
+pub const ATHENA_TABLES: [(&str, &str); 8] = [
     ("cloudtrail_logs", "cloudtrail"),
+    ("cloudtrail", "cloudtrail"),
     ("vpc_flow_logs", "vpc_flow"),
     ("vpcflow", "vpc_flow"),
+    ("vpcflowlogs", "vpc_flow"),
     ("test_table_vpclogs", "vpc_flow"),
     ("gd_logs", "guardduty_finding"),
     ("guardduty", "guardduty_finding"),

@@ -70,6 +70,40 @@ async fn texts_are_joined_in_several_orders() {
 }
 
 #[tokio::test]
+async fn values_lie_out_to_a_side_and_so_far() {
+    check_all(&[
+        ("SELECT round(skewness(x), 4), round(kurtosis(x), 4) FROM (VALUES 1, 2, 3, NULL, 5) AS t (x)", "0.4347 | 0.3429"),
+        (
+            "SELECT skewness(x), kurtosis(x) FILTER (WHERE x > 1), round(skewness(x + 0.5), 4) FROM (VALUES 1, 2) AS t (x)",
+            "| |",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn several_values_are_counted_as_one() {
+    check_all(&[
+        (
+            "SELECT count(DISTINCT x, y), count(DISTINCT x, y) FILTER (WHERE x > 1), count(DISTINCT (x, y)) \
+             FROM (VALUES (1, 'a'), (1, 'a'), (2, 'a'), (3, NULL)) AS t (x, y)",
+            "2 | 1 | 3",
+        ),
+        ("SELECT count(DISTINCT eventName, region) FROM cloudtrail", "3"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn the_length_of_a_symbol_is_a_number() {
+    check_all(&[(
+        "SELECT max(abs(length(eventName))), min(-length(eventName)), typeof(max(length(eventName))) FROM cloudtrail",
+        "9 | -9 | bigint",
+    )])
+    .await;
+}
+
+#[tokio::test]
 async fn maps_are_put_together() {
     check_all(&[
         ("SELECT map_concat(map(ARRAY['a'], ARRAY[1]), map(ARRAY['a', 'b'], ARRAY[NULL, 2]))", "{a: , b: 2}"),

@@ -53,6 +53,113 @@ async fn numbers_with_a_point_are_decimals() {
 }
 
 #[tokio::test]
+async fn a_field_without_a_name_is_a_column_of_its_last_name() {
+    const ROOT: &str = "arn:aws:iam::111122223333:root";
+    check_all(&[
+        ("SELECT arn FROM (SELECT userIdentity.arn FROM cloudtrail) WHERE arn IS NOT NULL", ROOT),
+        (
+            "WITH x AS (SELECT userIdentity.type, count(*) AS n FROM cloudtrail GROUP BY userIdentity.type) \
+             SELECT x.type, n FROM x ORDER BY n",
+            "Root | 1 / | 2",
+        ),
+        (
+            "SELECT DISTINCT userIdentity.type, eventid FROM cloudtrail ORDER BY userIdentity.type, eventid",
+            "Root | a / | b / | c",
+        ),
+        ("SELECT userIdentity.type FROM cloudtrail ORDER BY type LIMIT 1", "Root"),
+        ("SELECT arn FROM (SELECT r.arn FROM cloudtrail CROSS JOIN UNNEST(resources) AS t (r))", "arn:aws:s3:::x"),
+        ("SELECT arn FROM (SELECT r.arn FROM cloudtrail CROSS JOIN UNNEST(resources) AS r)", "arn:aws:s3:::x"),
+        ("SELECT arn FROM (SELECT *, c.userIdentity.arn FROM cloudtrail c) WHERE eventid = 'a'", ROOT),
+        (
+            "SELECT type FROM (SELECT v.start, c.userIdentity.type FROM (cloudtrail c JOIN vpc_flow v ON c.account = v.account)) \
+             ORDER BY 1 LIMIT 1",
+            "Root",
+        ),
+        // two have the name
+        (
+            "SELECT DISTINCT userIdentity.arn, resources[1].arn FROM cloudtrail ORDER BY userIdentity.arn, resources[1].arn",
+            "arn:aws:iam::111122223333:root | / | arn:aws:s3:::x / |",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn fields_of_json_are_named_with_dots_too() {
+    check_all(&[
+        (
+            "SELECT requestParameters.bucketName, c.requestparameters.bucketname FROM cloudtrail_logs c \
+             WHERE requestParameters.bucketName IN ('x', 'y')",
+            "x | x",
+        ),
+        (
+            "SELECT bucketName, n FROM (SELECT requestParameters.bucketName, count(DISTINCT requestParameters.key) AS n \
+             FROM cloudtrail GROUP BY requestParameters.bucketName) WHERE bucketName IS NOT NULL",
+            "x | 0",
+        ),
+        ("SELECT sum(CAST(additionalEventData.bytesTransferredOut AS BIGINT)) FROM cloudtrail", ""),
+        (
+            "WITH t AS (SELECT * FROM cloudtrail_logs) SELECT t.requestParameters.bucketName FROM t \
+             WHERE requestParameters.bucketName = 'x' ORDER BY requestParameters.bucketName",
+            "x",
+        ),
+        ("SELECT requestParameters.bucketName FROM (SELECT requestParameters FROM cloudtrail WHERE eventid = 'b')", "x"),
+        ("SELECT eventid FROM cloudtrail c ORDER BY c.requestParameters.bucketName, eventid DESC", "b / c / a"),
+        (
+            "SELECT DISTINCT requestParameters.bucketName FROM cloudtrail ORDER BY requestParameters.bucketName LIMIT 1",
+            "x",
+        ),
+    ])
+    .await;
+    let text = run(archive().path(), "SELECT requestParameters['bucketName'] FROM cloudtrail LIMIT 1").await.unwrap();
+    assert!(text.starts_with("| bucketname |"), "{text}");
+}
+
+#[tokio::test]
+async fn an_item_is_asked_by_any_key() {
+    check_all(&[
+        ("SELECT map_agg(eventID, eventName)[max(eventID)] FROM cloudtrail", "GetUser"),
+        ("SELECT transform(map_keys(m), k -> m[k]) FROM (SELECT map(ARRAY['a', 'b'], ARRAY[1, 2]) AS m)", "[1, 2]"),
+        ("SELECT l[i], l[i + 1], l[-1] FROM (SELECT ARRAY[5, 6, 7] AS l, 1 AS i)", "5 | 6 | 7"),
+        ("SELECT resources[cardinality(resources)].arn FROM cloudtrail WHERE eventID = 'b'", "arn:aws:s3:::x"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn times_and_days_are_texts_where_texts_are_asked_for() {
+    check_all(&[
+        (
+            "SELECT replace(replace(eventTime, 'T', ' '), 'Z', ''), split(eventTime, 'T')[1], lower(eventTime) FROM cloudtrail \
+             WHERE eventid = 'a'",
+            "2024-08-01 10:00:00 | 2024-08-01 | 2024-08-01t10:00:00z",
+        ),
+        (
+            "SELECT eventName || eventTime, concat(eventTime, eventName), from_utf8(to_utf8(eventTime)) FROM cloudtrail \
+             WHERE eventid = 'a'",
+            "GetUser2024-08-01T10:00:00Z | 2024-08-01T10:00:00ZGetUser | 2024-08-01T10:00:00Z",
+        ),
+        (
+            "SELECT listagg(eventTime, ',') WITHIN GROUP (ORDER BY eventTime DESC) FROM cloudtrail",
+            "2024-08-02T10:00:00Z,2024-08-01T10:00:00Z",
+        ),
+        (
+            "SELECT substr(min(eventTime), 1, 10), max((eventTime)) LIKE '2024%', date_parse(max(eventTime), '%Y-%m-%dT%H:%i:%sZ') \
+             FROM cloudtrail HAVING min(eventTime) < '2025'",
+            "2024-08-01 | true | 2024-08-02T10:00:00Z",
+        ),
+        (
+            "SELECT split_part(lag(eventTime) OVER (ORDER BY eventid), 'T', 1) FROM cloudtrail ORDER BY 1 LIMIT 2",
+            "2024-08-01 / 2024-08-02",
+        ),
+        ("SELECT eventid FROM cloudtrail WHERE eventTime >= '2024-08' AND eventTime < '2025' ORDER BY 1", "a / b"),
+        ("SELECT eventid FROM cloudtrail WHERE eventTime BETWEEN '2024' AND '2024-08-02'", "a"),
+        ("SELECT eventid FROM cloudtrail WHERE day LIKE '2024-08%' AND day NOT LIKE '%-02'", "a"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn fields_are_found_above_joins_that_subqueries_become() {
     check_all(&[
         (
@@ -566,6 +673,7 @@ async fn lists_are_unnested_in_every_spelling() {
         ),
         ("SELECT eventID, arn FROM cloudtrail CROSS JOIN UNNEST(resources)", "b | arn:aws:s3:::x"),
         ("SELECT t.arn, t.n FROM cloudtrail CROSS JOIN UNNEST(resources) WITH ORDINALITY AS t (arn, owner, kind, n)", "arn:aws:s3:::x | 1"),
+        ("SELECT resourceArn FROM cloudtrail CROSS JOIN UNNEST(resources) AS t (accountId, resourceType, resourceArn, prefix)", "arn:aws:s3:::x"),
     ])
     .await;
 }

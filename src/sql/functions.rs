@@ -83,10 +83,10 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, FORM).to_string().replace(' ', "+")
 }
 
-/// A pattern of Java's formatter with its values, of which it knows `%s`, `%d`, `%x`, `%f`, `%e`, with flags, width and precision.
+/// A pattern of Java's formatter with its values, of which it knows `%s`, `%b`, `%d`, `%x`, `%f`, `%e`, with flags, width and precision.
 fn formatted(pattern: &str, values: &[&str]) -> std::result::Result<String, String> {
     let mut out = String::new();
-    let mut values = values.iter();
+    let mut next = values.iter();
     let mut rest = pattern;
     while let Some(at) = rest.find('%') {
         out.push_str(&rest[..at]);
@@ -99,7 +99,14 @@ fn formatted(pattern: &str, values: &[&str]) -> std::result::Result<String, Stri
             out.push(if kind == b'n' { '\n' } else { '%' });
             continue;
         }
-        let Some(value) = values.next() else {
+        // `%2$s` is the second value, wherever it stands
+        let (value, spec) = match spec.split_once('$') {
+            Some((place, spec)) => {
+                (place.parse::<usize>().ok().and_then(|place| values.get(place.checked_sub(1)?)), spec)
+            }
+            None => (next.next(), spec),
+        };
+        let Some(value) = value else {
             return Err(format!("`{pattern}` has more places than there are values"));
         };
         let size = spec.trim_start_matches(['-', '0', ',', '+']);
@@ -117,7 +124,7 @@ fn formatted(pattern: &str, values: &[&str]) -> std::result::Result<String, Stri
         let real =
             || value.parse::<f64>().map_err(|_| format!("%{} of format needs a number, not `{value}`", kind as char));
         let text = match kind {
-            b's' => value.chars().take(number(precision, usize::MAX)?).collect(),
+            b's' | b'b' => value.chars().take(number(precision, usize::MAX)?).collect(),
             b'd' => whole()?.to_string(),
             b'x' => format!("{:x}", whole()?),
             b'X' => format!("{:X}", whole()?),
@@ -125,7 +132,7 @@ fn formatted(pattern: &str, values: &[&str]) -> std::result::Result<String, Stri
             b'e' => format!("{:.*e}", number(precision, 6)?, real()?),
             other => return Err(format!("format does not know `%{}`: there are %s, %d, %x, %f and %e", other as char)),
         };
-        out.push_str(&padded(text, flags, width, kind != b's'));
+        out.push_str(&padded(text, flags, width, !matches!(kind, b's' | b'b')));
     }
     Ok(out + rest)
 }
@@ -166,6 +173,7 @@ mod tests {
             ("%05d|%5s|%-5s|%x|%+d", &["-42", "ab", "ab", "255", "7"], "-0042|   ab|ab   |ff|+7"),
             ("é%sé%n", &["ü"], "éüé\n"),
             ("%.3s", &["abcdef"], "abc"),
+            ("%2$s %1$05d %b", &["7", "b"], "b 00007 7"),
             ("none", &["left over"], "none"),
         ] {
             assert_eq!(formatted(pattern, values).unwrap(), expected);
@@ -173,6 +181,7 @@ mod tests {
         for (pattern, values, expected) in [
             ("%d", &["1.5"][..], "needs a whole number, not `1.5`"),
             ("%s %s", &["a"], "more places"),
+            ("%3$s", &["a"], "more places"),
             ("%q", &["a"], "does not know `%q`"),
             ("100%", &[], "no letter"),
             ("%99999999s", &["a"], "no size"),

@@ -27,6 +27,7 @@ mod checked;
 mod intervals;
 mod asked;
 mod totals;
+mod moments;
 mod describe;
 mod table;
 
@@ -149,6 +150,7 @@ fn open(
         .for_each(|function| session.register_udf(function));
     maps::aggregates()
         .into_iter()
+        .chain(moments::aggregates())
         .chain([totals::sum(), totals::avg(), percentile::in_queries()])
         .for_each(|function| session.register_udaf(function));
     lambdas::all().into_iter().for_each(|function| session.register_higher_order_function(Arc::new(function)));
@@ -248,8 +250,12 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
         ["SHOW", "PARTITIONS", ..] => {
             anyhow!("the partitions are columns: SELECT DISTINCT account, region, day FROM cloudtrail")
         }
-        ["SHOW", "DATABASES" | "SCHEMAS", ..] => anyhow!("there is one database here, the archive: SHOW TABLES"),
-        ["SHOW", "CREATE", ..] => anyhow!("DESCRIBE cloudtrail shows the columns of a table"),
+        ["SHOW", "DATABASES" | "SCHEMAS" | "CATALOGS" | "VIEWS", ..] | ["USE", ..] => {
+            anyhow!("there is one database here, the archive: SHOW TABLES")
+        }
+        ["SHOW", "CREATE" | "STATS" | "TBLPROPERTIES", ..] => {
+            anyhow!("DESCRIBE cloudtrail shows the columns of a table")
+        }
         ["UNLOAD" | "UNLOAD(" | "CREATE" | "INSERT", ..] => anyhow!(
             "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one"
         ),
@@ -263,9 +269,8 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
                 "there are no prepared statements here: the values are written into the query, eventName = 'ConsoleLogin'"
             )
         }
-        ["ALTER" | "DELETE" | "DROP" | "MERGE" | "MSCK" | "OPTIMIZE" | "TRUNCATE" | "UPDATE" | "VACUUM", ..] => {
-            anyhow!(QUERIES_ONLY)
-        }
+        ["ALTER" | "BEGIN" | "CALL" | "DELETE" | "DROP" | "MERGE" | "MSCK" | "OPTIMIZE" | "SET", ..]
+        | ["TRUNCATE" | "UPDATE" | "VACUUM", ..] => anyhow!(QUERIES_ONLY),
         _ => return None,
     })
 }

@@ -65,6 +65,7 @@ const FUNCTIONS: &[Function] = &[
     Function { name: "human_readable_seconds", takes: &[Kind::Real], gives: Kind::Text, of: human_readable_seconds },
     Function { name: "is_json_scalar", takes: &[Kind::Text], gives: Kind::Truth, of: is_json_scalar },
     Function { name: "json_checked", takes: &[Kind::Text], gives: Kind::Text, of: json_checked },
+    Function { name: "json_field", takes: &[Kind::Text, Kind::Text], gives: Kind::Text, of: json_field },
     Function { name: "luhn_check", takes: &[Kind::Text], gives: Kind::Truth, of: luhn_check },
     Function { name: "parse_data_size", takes: &[Kind::Text], gives: Kind::Whole, of: parse_data_size },
     Function { name: "parse_duration", takes: &[Kind::Text], gives: Kind::Interval, of: parse_duration },
@@ -280,6 +281,19 @@ fn json_checked(args: &[Value]) -> Answer {
     Ok(Value::Text(value.to_string()))
 }
 
+/// The text of a member of JSON, whose name is that in any case where none is the same.
+fn json_field(args: &[Value]) -> Answer {
+    let [Value::Text(json), Value::Text(name)] = args else { return other(args) };
+    let value = serde_json::from_str::<serde_json::Value>(json).map_err(|_| no_json(json))?;
+    let members = value.as_object().ok_or(format!("there is no `{name}` where there is no object"))?;
+    let alike = || members.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    match members.get(name).or_else(alike) {
+        None | Some(serde_json::Value::Null) => Err(format!("there is no `{name}`")),
+        Some(serde_json::Value::String(text)) => Ok(Value::Text(text.clone())),
+        Some(other) => Ok(Value::Text(other.to_string())),
+    }
+}
+
 fn no_json(text: &str) -> String {
     let begin: String = text.chars().take(40).collect();
     format!("`{begin}` is no JSON; try(json_parse(...)) is null there")
@@ -410,6 +424,8 @@ mod tests {
             (is_json_scalar, vec![text("[1, 2]")], Value::Truth(false)),
             (is_json_scalar, vec![text("1")], Value::Truth(true)),
             (json_checked, vec![text("{ \"a\" : [1, 2] }")], text("{\"a\":[1,2]}")),
+            (json_field, vec![text("{\"bucketname\":1,\"bucketName\":\"x\"}"), text("bucketName")], text("x")),
+            (json_field, vec![text("{\"bucketName\":{\"a\":[1.50]}}"), text("BUCKETNAME")], text("{\"a\":[1.5]}")),
             (luhn_check, vec![text("79927398713")], Value::Truth(true)),
             (luhn_check, vec![text("79927398714")], Value::Truth(false)),
             (parse_data_size, vec![text("1B")], Value::Whole(1)),
@@ -433,6 +449,8 @@ mod tests {
             (from_base as fn(&[Value]) -> Answer, vec![text("xyz"), Value::Whole(16)]),
             (to_base, vec![Value::Whole(1), Value::Whole(37)]),
             (json_checked, vec![text("{bad")]),
+            (json_field, vec![text("{\"a\":null}"), text("a")]),
+            (json_field, vec![text("[1]"), text("a")]),
             (parse_duration, vec![text("5 weeks")]),
             (hamming_distance, vec![text("a"), text("ab")]),
             (bit_count, vec![Value::Whole(128), Value::Whole(8)]),

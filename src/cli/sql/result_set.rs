@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -120,6 +121,21 @@ fn column_info(field: &Field) -> ColumnInfo<'_> {
         nullable: "UNKNOWN",
         case_sensitive: kind == "varchar",
     }
+}
+
+/// Intervals as texts, `1 02:03:04.005` and `1-2`.
+///
+/// # Errors
+/// When a value has no text.
+pub fn intervals(column: &ArrayRef) -> anyhow::Result<ArrayRef> {
+    let write = texts(column)?;
+    let text = |row: usize| {
+        let mut text = String::new();
+        write(row, &mut text)?;
+        anyhow::Ok(text)
+    };
+    let texts = (0..column.len()).map(|row| column.is_valid(row).then(|| text(row)).transpose());
+    Ok(Arc::new(texts.collect::<anyhow::Result<StringArray>>()?))
 }
 
 /// Adds the text of one row's value, which is not null.
@@ -274,8 +290,6 @@ fn interval(millis: i64, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{
         BinaryArray, BooleanArray, Date32Array, DictionaryArray, DurationMicrosecondArray, Float32Array, Float64Array,
         Int64Array, Int64Builder, ListArray, MapBuilder, NullArray, StringBuilder, StructArray,

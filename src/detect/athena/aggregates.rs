@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::For;
 use super::template::{call_name, expression, fill, with_arguments};
+use super::times::{as_text, is_time};
 
 /// Aggregates that have another name.
 const RENAMED: [(&str, usize, &str); 6] = [
@@ -45,7 +46,7 @@ pub const COMPOSED: &[(&str, usize, &str)] = &[
 ];
 
 /// Aggregates that queries have in Athena's words, and rules have not.
-pub const IN_QUERIES: [&str; 19] = [
+pub const IN_QUERIES: [&str; 21] = [
     "approx_most_frequent",
     "entropy",
     "map_union",
@@ -58,12 +59,14 @@ pub const IN_QUERIES: [&str; 19] = [
     "every",
     "geometric_mean",
     "histogram",
+    "kurtosis",
     "listagg",
     "map_agg",
     "max_by",
     "min_by",
     "multimap_agg",
     "set_agg",
+    "skewness",
     "variance",
 ];
 
@@ -96,6 +99,17 @@ pub fn translate(name: &str, call: &mut Function, who: For) -> bool {
         ("arbitrary" | "any_value", 1) => {
             call.name = named("first_value");
             call.null_treatment = Some(NullTreatment::IgnoreNulls);
+        }
+        // several values are one row of them, which is not counted where one is null
+        ("count", 2..) if who == For::Query && list.duplicate_treatment == Some(DuplicateTreatment::Distinct) => {
+            let args: Option<Vec<Expr>> = (0..count).map(|place| argument(list, place)).collect();
+            let Some(args) = args else { return false };
+            let args: Vec<&Expr> = args.iter().collect();
+            let names: Vec<String> = (1..=count).map(|place| format!("arg{place}")).collect();
+            let row = with_arguments(&format!("struct({})", names.join(", ")), &args);
+            let all_are_there = format!("{} IS NOT NULL", names.join(" IS NOT NULL AND "));
+            list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(row))];
+            only(call, with_arguments(&all_are_there, &args));
         }
         ("max_by" | "min_by", 2) if who == For::Rule => return false,
         ("listagg", 2) if !call.within_group.is_empty() && list.clauses.is_empty() && who == For::Query => {
@@ -202,7 +216,12 @@ pub fn in_window(name: &str, call: &Function) -> Option<Expr> {
 /// Makes a text of what is put together, which may be a symbol, also where DataFusion compares what is ordered by with it.
 fn of_texts(list: &mut FunctionArgumentList, order: &mut [OrderByExpr]) -> bool {
     let Some(text) = argument(list, 0) else { return false };
-    let cast = with_arguments("CAST(arg1 AS VARCHAR)", &[&text]);
+    let mut cast = text.clone();
+    if is_time(&text) {
+        as_text(&mut cast);
+    } else {
+        cast = with_arguments("CAST(arg1 AS VARCHAR)", &[&text]);
+    }
     list.args[0] = FunctionArg::Unnamed(FunctionArgExpr::Expr(cast.clone()));
     order.iter_mut().filter(|by| by.expr == text).for_each(|by| by.expr = cast.clone());
     true

@@ -226,7 +226,20 @@ pub fn counts(name: &str) -> Vec<usize> {
 }
 
 /// Functions whose first argument is text, which CloudTrail's `eventTime` is in AWS's table for Athena.
-const TEXT_FUNCTIONS: [&str; 6] = ["regexp_like", "regexp_extract", "split_part", "starts_with", "strpos", "substr"];
+const TEXT_FUNCTIONS: [&str; 12] = [
+    "lower",
+    "regexp_like",
+    "regexp_extract",
+    "replace",
+    "reverse",
+    "split",
+    "split_part",
+    "starts_with",
+    "strpos",
+    "substr",
+    "to_utf8",
+    "upper",
+];
 
 /// A call of [`SAME`] in DataFusion's words.
 pub fn same(name: &str, args: &[&Expr]) -> Option<Expr> {
@@ -333,6 +346,8 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
             let template = "CASE WHEN greatest(cardinality(string_to_array(arg1, arg2)), 1) >= arg3 THEN split_part(arg1, arg2, arg3) END";
             Some(with_arguments(template, &[whole, between, place]))
         }
+        // of symbols DataFusion 55 has symbols, too, for their lengths
+        ("length", [text]) if who == For::Query => Some(with_arguments("CAST(length(arg1) AS BIGINT)", &[text])),
         ("to_unixtime", [time]) if who == For::Query => {
             let micros = "arrow_cast(arrow_cast(arg1, 'Timestamp(Microsecond, None)'), 'Int64')";
             Some(with_arguments(&format!("(CAST({micros} AS DOUBLE) / 1000000)"), &[time]))
@@ -423,8 +438,12 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         )),
         // null where one of them is, which PostgreSQL passes over
         ("concat", [_, _, ..]) => {
-            let names: Vec<String> = (1..=args.len()).map(|place| format!("arg{place}")).collect();
-            Some(with_arguments(&format!("({})", names.join(" || ")), &args.iter().collect::<Vec<_>>()))
+            let mut parts = args.clone();
+            if who == For::Query {
+                parts.iter_mut().for_each(as_text);
+            }
+            let names: Vec<String> = (1..=parts.len()).map(|place| format!("arg{place}")).collect();
+            Some(with_arguments(&format!("({})", names.join(" || ")), &parts.iter().collect::<Vec<_>>()))
         }
         // in every place, and not in the first
         ("regexp_replace", [text, pattern, with]) => {

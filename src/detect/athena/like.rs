@@ -3,6 +3,17 @@
 use anyhow::bail;
 use datafusion::sql::sqlparser::ast::{Expr, Value, ValueWithSpan};
 
+use super::last_name;
+use super::tables::DAYS;
+use super::template::with_arguments;
+
+/// Makes a text of a day, of which letters are asked for: `day LIKE '2024-08%'`.
+pub fn of_day(expr: &mut Expr) {
+    if last_name(expr).is_some_and(|name| ["day", DAYS[0]].contains(&name.as_str())) {
+        *expr = with_arguments("CAST(arg1 AS VARCHAR)", &[expr]);
+    }
+}
+
 /// Writes a constant pattern with backslashes in the place of its own escape. Without one a backslash is a letter, as it is in Athena, but
 /// before % and _, where it is PostgreSQL's escape, which rules have.
 ///

@@ -11,6 +11,7 @@ pub mod calls;
 pub mod aggregates;
 pub mod twice;
 mod outer;
+mod fields;
 mod rows;
 mod items;
 mod quantified;
@@ -34,14 +35,14 @@ use datafusion::sql::sqlparser::ast::{
     ExactNumberInfo, Expr, Fetch, Function, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query,
     Select, SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition,
     ShowStatementIn, ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value,
-    ValueWithSpan, VisitMut, VisitorMut,
+    ValueWithSpan, VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use self::calls::{from_the_end, function};
 use self::outer::Scopes;
 use self::tables::{Named, archived, called};
-use self::template::{call_name, expression, text, with_arguments};
+use self::template::{call_name, expression, positional, text, with_arguments};
 use self::times::{
     AT_TIME_ZONE, as_text, complete, complete_time, interval_times, is_time, part, part_of_zone, parts_of_interval,
     time_of_zone,
@@ -217,8 +218,11 @@ impl VisitorMut for Words {
 
     /// A column that is put in other words, here or by DataFusion, is shown by those that were typed.
     fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<anyhow::Error> {
-        self.scopes.leave();
         let typed = self.shown.pop().unwrap_or_default();
+        if self.who == For::Query {
+            fields::named(select, &typed, &self.scopes, &self.unnested);
+        }
+        self.scopes.leave();
         if self.who == For::Query {
             for item in &mut select.projection {
                 if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
@@ -246,6 +250,11 @@ impl VisitorMut for Words {
             return ControlFlow::Break(anyhow!(
                 "there is no {operation} ALL here, which counts equal rows: {operation} has each row once"
             ));
+        }
+        if let (For::Query, Some(order)) = (self.who, &mut query.order_by) {
+            self.scopes.back();
+            fields::ordered(order, &self.scopes, &self.named);
+            self.scopes.leave();
         }
         if let SetExpr::Select(select) = query.body.as_ref()
             && matches!(select.distinct, Some(Distinct::Distinct))
@@ -346,11 +355,14 @@ impl VisitorMut for Words {
             } else if let Some(field) = self.scopes.field(name).filter(|_| self.who == For::Query) {
                 *expr = field;
                 return ControlFlow::Continue(());
+            } else if let Some(text) =
+                fields::of_json(name, &self.scopes, &self.named).filter(|_| self.who == For::Query)
+            {
+                *expr = text;
+                return ControlFlow::Continue(());
             }
         }
-        if self.who == For::Query {
-            self.compared(expr);
-        }
+        self.compared(expr);
         if let Expr::Identifier(name) = expr {
             self.named.fold(std::slice::from_mut(name));
         }
@@ -364,17 +376,33 @@ impl VisitorMut for Words {
 }
 
 impl Words {
-    /// Writes what columns of partitions are compared with as these columns have it.
+    /// Writes what days and columns of partitions are compared with as these columns have it.
     fn compared(&self, expr: &mut Expr) {
+        let is_here = self.scopes.has(&Ident::new("day"));
+        let complete = |column: &Expr, value: &mut Expr| {
+            self.named.complete_day(column, value, is_here);
+            self.named.complete(column, value);
+        };
         match expr {
-            Expr::BinaryOp { left, right, .. } => {
-                self.named.complete(left, right);
-                self.named.complete(right, left);
+            Expr::BinaryOp { left, op, right } if is_comparison(op) => {
+                complete(left, right);
+                complete(right, left);
             }
-            Expr::Between { expr, low, high, .. } => {
-                [low, high].into_iter().for_each(|value| self.named.complete(expr, value))
+            Expr::Between { expr, low, high, .. } => [low, high].into_iter().for_each(|value| complete(expr, value)),
+            Expr::InList { expr, list, .. } => list.iter_mut().for_each(|value| complete(expr, value)),
+            Expr::Like { expr, pattern, .. } => complete(expr, pattern),
+            Expr::Function(call) if self.who == For::Query && call_name(call).as_deref() == Some("date_parse") => {
+                let args = positional(call);
+                let Some([day, format]) = args.as_deref() else { return };
+                if !matches!(text(format), Some("%Y/%m/%d" | "%Y-%m-%d")) {
+                    return;
+                }
+                if self.named.is_day(day, is_here) {
+                    *expr = with_arguments("arrow_cast(arg1, 'Timestamp(Microsecond, None)')", &[day]);
+                } else if self.named.is_folder(day) {
+                    *expr = with_arguments("date_parse(arg1, '%Y/%m/%d')", &[day]);
+                }
             }
-            Expr::InList { expr, list, .. } => list.iter_mut().for_each(|value| self.named.complete(expr, value)),
             _ => {}
         }
     }
@@ -470,7 +498,14 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             }
             part(&field.to_string()).map(|part| with_arguments(&format!("date_part('{part}', arg1)"), &[expr]))
         }
-        Expr::CompoundFieldAccess { root, access_chain } => subscripts(root, access_chain),
+        Expr::CompoundFieldAccess { root, access_chain } => match fields::subscripts(root, access_chain) {
+            None if who == For::Query => fields::item(root, access_chain),
+            text => text,
+        },
+        Expr::Lambda(lambda) => {
+            lists_as_calls(&mut lambda.body);
+            None
+        }
         Expr::RLike { .. } => bail!("there is no RLIKE here: regexp_like(eventName, '^Get')"),
         Expr::Like { any: true, .. } | Expr::ILike { any: true, .. } => {
             bail!(
@@ -481,6 +516,7 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         Expr::Like { expr, pattern, escape_char, .. } | Expr::ILike { expr, pattern, escape_char, .. } => {
             as_text(expr);
             if who == For::Query {
+                like::of_day(expr);
                 like::with_backslashes(pattern, escape_char)?;
             }
             None
@@ -528,6 +564,11 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
                 in_order([left, right]);
             }
             match op {
+                BinaryOperator::StringConcat if who == For::Query => {
+                    as_text(left);
+                    as_text(right);
+                    None
+                }
                 BinaryOperator::Multiply => interval_times(left, right),
                 BinaryOperator::Eq if who == For::Query => rows::same(left, right),
                 BinaryOperator::NotEq if who == For::Query => {
@@ -554,6 +595,18 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         }
         _ => None,
     })
+}
+
+/// `ARRAY[x]` → `make_array(x)`, which may name what a lambda is given: DataFusion 55 plans the former without these names.
+fn lists_as_calls(body: &mut Expr) {
+    let _ = visit_expressions_mut(body, |expr| {
+        if let Expr::Array(list) = expr {
+            let places: Vec<String> = (1..=list.elem.len()).map(|place| format!("arg{place}")).collect();
+            let items: Vec<&Expr> = list.elem.iter().collect();
+            *expr = with_arguments(&format!("make_array({})", places.join(", ")), &items);
+        }
+        ControlFlow::<()>::Continue(())
+    });
 }
 
 /// What a cast is to a type that only Athena has, or has otherwise.
@@ -656,21 +709,6 @@ fn in_order<const N: usize>(sides: [&mut Box<Expr>; N]) {
     if sides.iter().any(|side| is_address(side)) {
         sides.into_iter().for_each(|side| **side = with_arguments("ip_order(arg1)", &[side]));
     }
-}
-
-/// `requestParameters['bucketName']`, which CloudTrail Lake has maps for, as the text at that place of JSON.
-fn subscripts(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
-    let name = last_name(root)?;
-    let mut columns = catalog::tables().flat_map(|table| table.columns);
-    columns.find(|column| column.name == name && matches!(column.kind, Kind::Json))?;
-    let key = |access: &AccessExpr| match access {
-        AccessExpr::Subscript(Subscript::Index { index }) => {
-            text(index).map(|key| format!(", '{}'", key.replace('\'', "''")))
-        }
-        _ => None,
-    };
-    let keys: String = chain.iter().map(key).collect::<Option<String>>()?;
-    Some(with_arguments(&format!("json_as_text(arg1{keys})"), &[root]))
 }
 
 fn is_list_of_json(kind: &DataType) -> bool {

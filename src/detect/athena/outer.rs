@@ -1,14 +1,18 @@
 //! Which tables a place in a statement sees: a field of a table around a subquery, `c.userIdentity.arn`, → the same in the words in which
 //! DataFusion knows it, `c.userIdentity['arn']`.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, Subscript, TableFactor, Value};
+use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, Subscript, TableFactor, TableWithJoins, Value};
 
 use super::tables::archived;
 use crate::catalog;
 
 /// Of each SELECT around the place that is looked at, the last one innermost, what stands behind FROM.
 #[derive(Debug, Default)]
-pub struct Scopes(Vec<Vec<Relation>>);
+pub struct Scopes {
+    around: Vec<Vec<Relation>>,
+    /// Of the SELECT that was left last.
+    left: Vec<Relation>,
+}
 
 #[derive(Debug)]
 struct Relation {
@@ -21,26 +25,40 @@ struct Relation {
 impl Scopes {
     /// `given` is what WITH calls its queries.
     pub fn enter(&mut self, select: &Select, given: &[Ident]) {
-        let tables = select
-            .from
-            .iter()
-            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-        self.0.push(tables.map(|table| relation(table, given)).collect());
+        let tables = select.from.iter().flat_map(tables);
+        self.around.push(tables.map(|table| relation(table, given)).collect());
     }
 
     pub fn leave(&mut self) {
-        self.0.pop();
+        self.left = self.around.pop().unwrap_or_default();
+    }
+
+    /// Enters the SELECT that was left last again, for ORDER BY stands behind it.
+    pub fn back(&mut self) {
+        self.around.push(std::mem::take(&mut self.left));
     }
 
     /// Whether a table of the archive behind the innermost FROM has such a column.
     pub fn has(&self, column: &Ident) -> bool {
-        let mut tables = self.0.last().into_iter().flatten().filter(|relation| relation.is_archived);
+        let mut tables = self.around.last().into_iter().flatten().filter(|relation| relation.is_archived);
         tables.any(|table| table.columns.iter().flatten().any(|known| same(known, column)))
+    }
+
+    /// Whether something behind the innermost FROM is called so.
+    pub fn is_table(&self, name: &Ident) -> bool {
+        let mut tables = self.around.last().into_iter().flatten();
+        tables.any(|table| table.name.as_deref().is_some_and(|known| same(known, name)))
+    }
+
+    /// Whether `SELECT *` of the innermost FROM may have a column of this name, in lower case.
+    pub fn may_have(&self, name: &str) -> bool {
+        let has = |columns: &Vec<String>| columns.iter().any(|column| column.eq_ignore_ascii_case(name));
+        self.around.last().into_iter().flatten().any(|table| table.columns.as_ref().is_none_or(has))
     }
 
     /// What takes the place of a name with dots, where it is a field of a table around the innermost SELECT.
     pub fn field(&self, names: &[Ident]) -> Option<Expr> {
-        let (inner, around) = self.0.split_last()?;
+        let (inner, around) = self.around.split_last()?;
         let first = names.first()?;
         let is_called = |relation: &Relation| relation.name.as_deref().is_some_and(|name| same(name, first));
         let has = |relation: &Relation| relation.columns.iter().flatten().any(|column| same(column, first));
@@ -68,6 +86,16 @@ impl Scopes {
             fields.iter().map(|name| AccessExpr::Subscript(Subscript::Index { index: key(name) })).collect();
         Some(Expr::CompoundFieldAccess { root: Box::new(root), access_chain })
     }
+}
+
+/// The tables of one part of FROM, also those of joins in brackets.
+fn tables(from: &TableWithJoins) -> Vec<&TableFactor> {
+    let each = std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation));
+    each.flat_map(|table| match table {
+        TableFactor::NestedJoin { table_with_joins, alias: None } => tables(table_with_joins),
+        table => vec![table],
+    })
+    .collect()
 }
 
 fn relation(table: &TableFactor, given: &[Ident]) -> Relation {

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, Value, Visit, Visitor,
+    BinaryOperator, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, Value, Visit, Visitor,
 };
 use regex::{Captures, Regex};
 
 use super::last_name;
-use super::template::query;
+use super::template::{call_name, query, with_arguments};
 use crate::catalog;
 use crate::rule::shape::{ATHENA_TABLES, LISTS};
 use crate::table::{Column, Kind};
@@ -29,7 +29,7 @@ const PARTS: [(&str, &str); 4] = [("year", "%Y"), ("month", "%m"), ("day", "%d")
 #[derive(Debug, Default)]
 pub struct Named {
     /// `date` or `timestamp`.
-    days: bool,
+    days: Vec<&'static str>,
     /// Whether `timestamp` is the day of CloudTrail's table, '2024/08/01'.
     text_days: bool,
     /// `year`, `month` and `hour`, and then `day` is that of the month.
@@ -44,12 +44,26 @@ pub struct Named {
     aliases: Vec<String>,
 }
 
-/// Columns that the tables of AWS's Security Analytics Bootstrap are partitioned by.
-const PARTITIONS: [(&str, &str); 3] =
-    [("date_partition", "to_char(day, '%Y/%m/%d')"), ("account_partition", "account"), ("region_partition", "region")];
+/// A day as folders of S3 have it.
+const FOLDER: &str = "to_char(day, '%Y/%m/%d')";
 
-/// Names that columns of flow logs have in Hive-compatible folders and in AWS's older examples, and those here.
-const OTHERS: [(&str, &str); 12] = [
+/// Columns that the tables of AWS's Security Analytics Bootstrap are partitioned by, and those of many others.
+const PARTITIONS: [(&str, &str); 10] = [
+    ("account_id", "account"),
+    ("p_account", "account"),
+    ("p_region", "region"),
+    ("p_date", FOLDER),
+    ("date_partition", FOLDER),
+    ("account_partition", "account"),
+    ("region_partition", "region"),
+    ("event_date", "day"),
+    ("dt", FOLDER),
+    ("partition_date", FOLDER),
+];
+
+/// Names that columns of flow logs have in Hive-compatible folders, in AWS's older examples and in its Security Analytics Bootstrap, or
+/// where `start` and `end` are to be no words of SQL, and those here.
+const OTHERS: [(&str, &str); 27] = [
     ("aws-account-id", "account"),
     ("aws-region", "region"),
     ("interfaceid", "interface_id"),
@@ -62,6 +76,21 @@ const OTHERS: [(&str, &str); 12] = [
     ("starttime", "start"),
     ("endtime", "end"),
     ("logstatus", "log_status"),
+    ("start_time", "start"),
+    ("end_time", "end"),
+    ("vpcid", "vpc_id"),
+    ("subnetid", "subnet_id"),
+    ("instanceid", "instance_id"),
+    ("tcpflags", "tcp_flags"),
+    ("pktsrcaddr", "pkt_srcaddr"),
+    ("pktdstaddr", "pkt_dstaddr"),
+    ("azid", "az_id"),
+    ("sublocationtype", "sublocation_type"),
+    ("sublocationid", "sublocation_id"),
+    ("pktsrcawsservice", "pkt_src_aws_service"),
+    ("pktdstawsservice", "pkt_dst_aws_service"),
+    ("flowdirection", "flow_direction"),
+    ("trafficpath", "traffic_path"),
 ];
 
 impl Named {
@@ -76,20 +105,21 @@ impl Named {
             parts.retain(|name| *name != "day");
         }
         Named {
-            days: DAYS.iter().any(|name| has(name)),
-            text_days: has(DAYS[1]) && names.has_trail,
+            days: DAYS.into_iter().filter(|name| has(name)).collect(),
+            text_days: is_column(DAYS[1]) && names.has_trail,
             parts,
             path: has("$path"),
-            partitions: PARTITIONS.iter().filter(|(name, _)| has(name)).collect(),
+            partitions: PARTITIONS.iter().filter(|(name, _)| is_column(name)).collect(),
             others: OTHERS.iter().filter(|(name, _)| is_column(name)).collect(),
             aliases: names.aliases,
         }
     }
 
-    /// Takes the quotes off names of columns that are typed as AWS writes them, "eventName": Athena knows them in any case.
+    /// Takes the quotes off names of columns that are typed as AWS writes them, "eventName": Athena knows them in any case. And
+    /// "pkt-dst-aws-service", as flow logs call it, is `pkt_dst_aws_service`.
     pub fn fold(&self, names: &mut [Ident]) {
         for name in names.iter_mut().filter(|name| name.quote_style == Some('"')) {
-            let lower = name.value.to_ascii_lowercase();
+            let lower = name.value.to_ascii_lowercase().replace('-', "_");
             let is_typed = lower != name.value && !self.aliases.contains(&name.value);
             if is_typed && catalog::tables().any(|table| table.columns.iter().any(|column| is_within(column, &lower))) {
                 name.value = lower;
@@ -100,16 +130,20 @@ impl Named {
     /// The table with these columns, where it lacks some.
     pub fn with_columns(&self, table: &str, is_of_athena: bool) -> Option<Box<Query>> {
         let mut columns = Vec::new();
-        if is_of_athena && self.days {
-            match table {
-                "vpc_flow" => columns.push("day AS \"date\"".to_owned()),
+        for name in self.days.iter().filter(|_| is_of_athena) {
+            match (*name, table) {
+                // else it is grouped by what SELECT calls so
+                ("date", table) if table == "vpc_flow" || !self.gives("date") => {
+                    columns.push("day AS \"date\"".to_owned());
+                }
+                ("date", _) | (_, "vpc_flow") => {}
                 _ => columns.push("to_char(day, '%Y/%m/%d') AS \"timestamp\"".to_owned()),
             }
         }
-        let time = catalog::tables().find(|known| known.name == table)?.time;
+        let known = catalog::tables().find(|known| known.name == table)?;
         for part in &self.parts {
             let (name, format) = PARTS.iter().find(|(name, _)| name == part)?;
-            columns.push(match (*name, time) {
+            columns.push(match (*name, known.time) {
                 ("hour", "start") => format!("to_char(from_unixtime(start, 'UTC'), '{format}') AS hour"),
                 ("hour", time) => format!("to_char({time}, '{format}') AS hour"),
                 _ => format!("to_char(day, '{format}') AS {name}"),
@@ -118,7 +152,8 @@ impl Named {
         if self.path {
             columns.push("concat('/', input_file_name()) AS \"$path\"".to_owned());
         }
-        columns.extend(self.partitions.iter().map(|(name, sql)| format!("{sql} AS {name}")));
+        let is_new = |partition: &&&(&str, &str)| !known.columns.iter().any(|column| column.name == partition.0);
+        columns.extend(self.partitions.iter().filter(is_new).map(|(name, sql)| format!("{sql} AS {name}")));
         if table == "vpc_flow" {
             columns.extend(self.others.iter().map(|(theirs, ours)| format!("\"{ours}\" AS \"{theirs}\"")));
         }
@@ -129,14 +164,40 @@ impl Named {
         Some(query(&format!("SELECT {all}, {} FROM {HERE}.{table}", columns.join(", ")), &[]))
     }
 
+    /// Writes what a day is compared with as days are here: partitions of S3 have '2024/08/01', as a constant or as what a format or a
+    /// concatenation makes. `is_here` is whether a table of the archive is asked: else what SELECT calls so is no day but a text.
+    pub fn complete_day(&self, column: &Expr, value: &mut Expr, is_here: bool) {
+        if self.is_day(column, is_here) {
+            separated(value, "/", "-");
+        }
+    }
+
+    /// Whether it is the day of a table of the archive. What SELECT calls so is one only where such a table is asked, `is_here`.
+    pub fn is_day(&self, column: &Expr, is_here: bool) -> bool {
+        let is_day = |name: &String| ["day", DAYS[0]].contains(&name.as_str());
+        last_name(column).filter(is_day).is_some_and(|name| is_here || !self.gives(&name))
+    }
+
+    /// Whether it is a day as folders of S3 have it.
+    pub fn is_folder(&self, column: &Expr) -> bool {
+        last_name(column).is_some_and(|name| {
+            self.text_days && name == DAYS[1]
+                || self.partitions.iter().any(|(partition, sql)| *partition == name && *sql == FOLDER)
+        })
+    }
+
+    /// Whether SELECT calls something so that has another name, or none.
+    pub fn gives(&self, name: &str) -> bool {
+        self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
+    }
+
     /// Writes what such a column is compared with as the column has it: `month = 8` and `month = '8'` are '08', and a day
     /// of `timestamp` has slashes.
     pub fn complete(&self, column: &Expr, value: &mut Expr) {
-        let (Some(name), Expr::Value(constant)) = (last_name(column), value) else { return };
-        if let (true, true, Value::SingleQuotedString(text)) = (self.text_days, name == DAYS[1], &constant.value) {
-            constant.value = Value::SingleQuotedString(text.replace('-', "/"));
-            return;
+        if self.is_folder(column) {
+            return separated(value, "-", "/");
         }
+        let (Some(name), Expr::Value(constant)) = (last_name(column), value) else { return };
         if !self.parts.iter().any(|part| *part == name) {
             return;
         }
@@ -149,6 +210,29 @@ impl Named {
             let width = if name == "year" { 4 } else { 2 };
             constant.value = Value::SingleQuotedString(format!("{digits:0>width$}"));
         }
+    }
+}
+
+/// Puts one separator of days in the place of another, in a constant or in what a format or a concatenation makes.
+fn separated(day: &mut Expr, from: &str, to: &str) {
+    match day {
+        Expr::Value(constant) => {
+            if let Value::SingleQuotedString(text) = &mut constant.value {
+                *text = text.replace(from, to);
+            }
+        }
+        day if is_made_text(day) => *day = with_arguments(&format!("replace(arg1, '{from}', '{to}')"), &[day]),
+        _ => {}
+    }
+}
+
+/// Whether it is a text that a format or a concatenation makes, once these are DataFusion's.
+fn is_made_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_made_text(inner),
+        Expr::Function(call) => call_name(call).as_deref() == Some("to_char"),
+        Expr::BinaryOp { op, .. } => matches!(op, BinaryOperator::StringConcat),
+        _ => false,
     }
 }
 
@@ -182,7 +266,17 @@ impl Visitor for Names {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Derived { alias: Some(alias), .. } | TableFactor::UNNEST { alias: Some(alias), .. } = factor
+        {
+            self.aliases.extend(alias.columns.iter().map(|column| column.name.value.clone()));
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        let given = query.with.iter().flat_map(|with| &with.cte_tables).flat_map(|table| &table.alias.columns);
+        self.aliases.extend(given.map(|column| column.name.value.clone()));
         if let SetExpr::Select(select) = query.body.as_ref() {
             let alias = |item: &SelectItem| match item {
                 SelectItem::ExprWithAlias { alias, expr } if last_name(expr).as_deref() != Some(&alias.value) => {
@@ -213,8 +307,8 @@ impl Visitor for Names {
     }
 }
 
-/// The table here that a name of Athena means, `default.cloudtrail`, `cloudtrail_logs`, or `cloudtrail_logs_mybucket` as the
-/// console of CloudTrail makes it, with the last word of that name.
+/// The table here that a name of Athena means, `default.cloudtrail`, `cloudtrail_logs`, `cloudtrail_logs_mybucket` as the
+/// console of CloudTrail makes it, or `cloudtrail_111122223333`, with the last word of that name.
 pub fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
     let words: Vec<&Ident> = name.0.iter().map(|part| part.as_ident()).collect::<Option<_>>()?;
     let (last, databases) = words.split_last()?;
@@ -238,9 +332,10 @@ pub fn archived(name: &ObjectName) -> Option<(&'static str, Ident)> {
 /// Whether a name is the id of an event data store of CloudTrail Lake, or what its sample queries have in the place of one.
 fn is_event_data_store(name: &str) -> bool {
     let shape: String = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { '0' } else { letter }).collect();
-    let word: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    let word: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
     shape == "00000000-0000-0000-0000-000000000000"
-        || ["edsid", "eventdatastoreid", "eventdatastore"].contains(&word.to_ascii_lowercase().as_str())
+        || ["edsid", "eventdatastoreid", "eventdatastore"].contains(&word.strip_prefix("your").unwrap_or(&word))
 }
 
 /// The text with quotes around what stands for an event data store behind FROM and JOIN: its id without quotes, which is no name of SQL,
@@ -272,6 +367,7 @@ mod tests {
         for (text, expected) in [
             ("FROM 0233062b-51c6-4d18-8dec-a8c90da840d9 e", "FROM \"0233062b-51c6-4d18-8dec-a8c90da840d9\" e"),
             ("FROM a1b2c3d4-5678-90ab-cdef-EXAMPLE11111", "FROM \"a1b2c3d4-5678-90ab-cdef-EXAMPLE11111\""),
+            ("FROM <YOUR_EVENT_DATA_STORE_ID>", "FROM \"YOUR_EVENT_DATA_STORE_ID\""),
             ("from $EDS_ID a JOIN\n<event-data-store-id> b", "from \"EDS_ID\" a JOIN\n\"event-data-store-id\" b"),
             ("FROM a WHERE b < c AND d > e", "FROM a WHERE b < c AND d > e"),
             ("SELECT 'from $other' FROM ${eds_id}", "SELECT 'from $other' FROM \"eds_id\""),

@@ -1,11 +1,12 @@
 //! Times in Athena's words: formats, units, and texts that `eventTime` is compared with.
 
 use anyhow::bail;
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Interval, TypedString, Value};
+use datafusion::sql::sqlparser::ast::{
+    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, TypedString, Value,
+};
 
 use super::last_name;
-use super::tables::DAYS;
-use super::template::{text, with_arguments};
+use super::template::{call_name, text, with_arguments};
 
 pub fn time_format(
     function: &str,
@@ -181,15 +182,18 @@ pub fn as_text(expr: &mut Expr) {
 }
 
 /// Writes a text that is compared with `eventTime` as a time that can be read: `2024-08-01:10:00:00`, as AWS's examples have
-/// it, and `2024-08-01 10:00` are texts like any other for Athena.
+/// it, `2024-08-01 10:00` and `2024-08` are texts like any other for Athena.
 pub fn complete_time(column: &Expr, value: &mut Expr) {
     let Expr::Value(constant) = value else { return };
     let Value::SingleQuotedString(text) = &constant.value else { return };
     let shape: String = text.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
-    let is_day = || last_name(column).is_some_and(|name| ["day", DAYS[0]].contains(&name.as_str()));
-    if shape == "0000/00/00" && is_day() {
-        // so do the partitions of S3 have it
-        constant.value = Value::SingleQuotedString(text.replace('/', "-"));
+    let rest = match shape.as_str() {
+        "0000" => "-01-01",
+        "0000-00" => "-01",
+        _ => "",
+    };
+    if !rest.is_empty() && is_time(column) {
+        constant.value = Value::SingleQuotedString(format!("{text}{rest}"));
         return;
     }
     let (day, clock) = (text.get(..10), text.get(11..));
@@ -220,8 +224,19 @@ pub fn complete(time: &str) -> Option<String> {
     Some(format!("{day}{between}{clock}{missing}{zone}"))
 }
 
+/// Calls that give one of the values of their first argument.
+const ONE_OF: [&str; 6] = ["first_value", "lag", "last_value", "lead", "max", "min"];
+
+/// Whether it is `eventTime`, or one of several.
 pub fn is_time(expr: &Expr) -> bool {
-    last_name(expr).as_deref() == Some("eventtime")
+    match expr {
+        Expr::Nested(inner) => is_time(inner),
+        Expr::Function(call) if call_name(call).is_some_and(|name| ONE_OF.contains(&name.as_str())) => {
+            let FunctionArguments::List(list) = &call.args else { return false };
+            matches!(list.args.first(), Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) if is_time(first))
+        }
+        _ => last_name(expr).as_deref() == Some("eventtime"),
+    }
 }
 
 pub fn is_date(expr: &Expr) -> bool {

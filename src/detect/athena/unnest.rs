@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::shape::row_fields;
 use super::template::{query, with_arguments};
-use super::{lateral, nested};
+use super::{last_name, lateral, nested};
 use crate::catalog;
 use crate::table::Kind;
 
@@ -42,6 +42,13 @@ impl Unnested {
         }
     }
 
+    /// Whether an `UNNEST` that is called so has items for its one column, of the same name: its alias names none.
+    pub fn is_item(&self, name: &Ident) -> bool {
+        self.0
+            .iter()
+            .any(|(alias, columns)| same(alias, name) && matches!(columns.as_slice(), [one] if same(one, alias)))
+    }
+
     /// Takes the name of an `UNNEST` off the name of its column.
     pub fn shorten(&self, name: &mut Vec<Ident>) {
         let [first, second, ..] = name.as_slice() else { return };
@@ -64,7 +71,10 @@ impl Unnested {
             _ => name(relation)?,
         };
         let columns = columns(alias.as_ref(), array_exprs, *with_ordinality);
-        let lists = parts(array_exprs, columns.len() - usize::from(*with_ordinality))?;
+        let mut lists = parts(array_exprs, columns.len() - usize::from(*with_ordinality))?;
+        if lists.len() == 4 && is_of_lake(array_exprs, &columns) {
+            lists[..3].rotate_left(1);
+        }
         if let Some(alias) = alias {
             self.0.push((alias.name.clone(), columns.clone()));
         }
@@ -119,6 +129,13 @@ fn parts(lists: &[Expr], count: usize) -> Option<Vec<Expr>> {
         }
         _ => None,
     }
+}
+
+/// Whether the four fields of a resource are called in the order of CloudTrail Lake, account, type, ARN and its prefix. Here, and in
+/// Athena, which has no prefix, the ARN is the first.
+fn is_of_lake(lists: &[Expr], columns: &[Ident]) -> bool {
+    let is_resources = matches!(lists, [list] if last_name(list).as_deref() == Some("resources"));
+    is_resources && columns[0].value.to_ascii_lowercase().starts_with("account")
 }
 
 /// The places of the items of so many lists, beside them.
