@@ -278,8 +278,9 @@ mod tests {
                 _ => Arc::new(TimestampNanosecondArray::from_iter(times.map(|time| Some(time? * 7))).with_timezone("+00:00")),
             };
             let ours = ScalarUDF::new_from_impl(ToChar { inner: datetime::to_char() });
-            let (ours, theirs) = (ask(&ours, &format, times.clone()), ask(&datetime::to_char(), &format, times));
-            prop_assert_eq!(ours.unwrap().as_string::<i32>(), theirs.unwrap().as_string::<i32>());
+            let ours = ask(&ours, &format, times.clone()).unwrap();
+            let theirs = ask(&datetime::to_char(), &format, times).unwrap();
+            prop_assert_eq!(ours.as_string::<i32>(), theirs.as_string::<i32>());
         }
     }
 }
