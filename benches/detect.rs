@@ -110,6 +110,15 @@ fn objects(options: &Options) -> Vec<Bytes> {
     (0..options.files).map(file).collect()
 }
 
+/// Flows for each event of the corpus: a flow takes about as many bytes fewer.
+pub const FLOWS: u64 = 8;
+
+/// VPC flow logs, as they are delivered.
+fn flow_objects(options: &Options) -> Vec<Bytes> {
+    let flows = (options.events * FLOWS) as usize;
+    (0..options.files).map(|file| corpus::gzip(&corpus::vpc_flow_file(options.seed + file, flows)).into()).collect()
+}
+
 /// Batches as the pipeline makes them: of groups of records of about [`GROUP_BYTES`].
 fn read(objects: &[Bytes], options: &decode::Options) -> Vec<Batch> {
     let (mut rejects, mut counts) = (Vec::new(), Counts::default());

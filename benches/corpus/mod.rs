@@ -383,39 +383,78 @@ pub fn cloudtrail_events(seed: u64, delivery: &Delivery, events: usize, between:
     }
 }
 
-/// A flow log file of the default format, header line first.
+/// A flow log file of the default format, header line first: ten minutes of one VPC. The next seed has the ten minutes after it.
+///
+/// 200 hosts speak to some others each, 20,000 clients come to eight of them from outside, all call services outside, and
+/// scanners, none of which comes twice, are rejected.
 pub fn vpc_flow_file(seed: u64, flows: usize) -> Vec<u8> {
-    let mut dice = Dice(seed);
+    const SECONDS: u64 = 600;
+    let (mut dice, begin) = (Dice(seed), 1_722_470_400 + seed % 4096 * SECONDS);
     let mut out = String::from(
         "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status\n",
     );
-    for n in 0..flows as u64 {
-        let start = 1_722_470_400 + n / 50;
-        let eni = dice.skewed(40);
-        if dice.below(200) == 0 {
-            writeln!(out, "2 111122223333 eni-0a1b2c3d4e5f{eni:05} - - - - - - - {start} {} - NODATA", start + 60)
+    let address = |host: u64| format!("10.0.{}.{}", host / 200, host % 200 + 10);
+    let outside = |owner: u64| {
+        let mut dice = Dice(owner);
+        let first = *dice.pick(&[3, 5, 24, 45, 62, 71, 88, 93, 118, 140, 177, 185, 193, 212]);
+        format!("{first}.{}.{}.{}", dice.below(256), dice.below(256), dice.below(254) + 1)
+    };
+    let mut written = 0;
+    while written < flows {
+        let place = written as u64;
+        let start = begin + place * SECONDS / flows as u64;
+        let host = dice.below(200);
+        let (near, packets) = (address(host), 1 + dice.skewed(80) * dice.skewed(80) / 8);
+        let (bytes, port) = (packets * (60 + dice.skewed(1340)), 32_768 + dice.below(28_000));
+        let kind = dice.below(100);
+        if kind == 0 {
+            writeln!(out, "2 111122223333 eni-0a1b2c3d4e5f{host:05} - - - - - - - {start} {} - NODATA", start + 60)
                 .expect("a string takes all");
+            written += 1;
             continue;
         }
-        let packets = dice.skewed(2000) + 1;
-        let ports = [443, 80, 22, 5432, 53, 3306, 6379, 8080];
-        writeln!(
-            out,
-            "2 111122223333 eni-0a1b2c3d4e5f{eni:05} 10.{}.{}.{} 10.{}.{}.{} {} {} {} {packets} {} {start} {} {} OK",
-            dice.skewed(4),
-            dice.skewed(32),
-            dice.below(255),
-            dice.skewed(4),
-            dice.skewed(32),
-            dice.skewed(255),
-            32_768 + dice.below(28_000),
-            ports[dice.skewed(8) as usize],
-            if dice.below(5) == 0 { 17 } else { 6 },
-            packets * (40 + dice.skewed(1400)),
-            start + dice.below(60),
-            if dice.below(20) == 0 { "REJECT" } else { "ACCEPT" },
-        )
-        .expect("a string takes all");
+        let mut flow = |interface: u64,
+                        way: [&str; 2],
+                        ports: [u64; 2],
+                        protocol: u64,
+                        [packets, bytes]: [u64; 2],
+                        action: &str| {
+            if written == flows {
+                return;
+            }
+            let ([from, to], [from_port, to_port], end) = (way, ports, start + dice.below(60));
+            writeln!(out, "2 111122223333 eni-0a1b2c3d4e5f{interface:05} {from} {to} {from_port} {to_port} {protocol} {packets} {bytes} {start} {end} {action} OK")
+                .expect("a string takes all");
+            written += 1;
+        };
+        match kind {
+            // both ends of a connection are in the log, each with both ways of it
+            1..45 => {
+                let mut known = Dice(host << 8 | port % 20);
+                let (peer, service) = (known.below(200), *known.pick(&[443, 5432, 6379, 8080, 9092, 3306, 53, 9200]));
+                let (far, protocol) = (address(peer), if service == 53 { 17 } else { 6 });
+                for interface in [host, peer] {
+                    flow(interface, [&near, &far], [port, service], protocol, [packets, bytes], "ACCEPT");
+                    flow(interface, [&far, &near], [service, port], protocol, [packets, bytes * 3], "ACCEPT");
+                }
+            }
+            45..75 => {
+                let (entry, client) = (host % 8, outside(1 << 32 | port * 31 % 20_000));
+                flow(entry, [&client, &address(entry)], [port, 443], 6, [packets, bytes], "ACCEPT");
+                flow(entry, [&address(entry), &client], [443, port], 6, [packets, bytes * 5], "ACCEPT");
+            }
+            75..90 => {
+                let service = outside(2 << 32 | port * 31 % 260);
+                flow(host, [&near, &service], [port, 443], 6, [packets, bytes], "ACCEPT");
+                flow(host, [&service, &near], [443, port], 6, [packets, bytes], "ACCEPT");
+            }
+            90..97 => {
+                let (entry, scanner) = (host % 8, outside(seed << 32 | place));
+                let probed = [22, 23, 80, 445, 3389, 6379, 8080, port][port as usize % 8];
+                flow(entry, [&scanner, &address(entry)], [port, probed], 6, [1, 40], "REJECT");
+            }
+            _ => flow(host, [&near, "169.254.169.123"], [123, 123], 17, [1, 76], "ACCEPT"),
+        }
     }
     out.into_bytes()
 }

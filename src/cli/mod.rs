@@ -160,7 +160,7 @@ enum Command {
         after_help = "Example:\n  weir sql \"SELECT eventTime, userIdentity.arn, json_get_str(requestParameters, 'bucketName') FROM cloudtrail WHERE eventName = 'PutBucketPolicy'\" --archive archive"
     )]
     Sql(sql::Sql),
-    /// Write, list, show, explain, check, test, price and convert detection rules
+    /// Write, list, show, explain, check, test and convert detection rules, and show what each costs
     #[command(
         subcommand,
         after_help = "Examples:\n  weir rules list\n  weir rules show cloudtrail/root_console_login\n  weir rules explain cloudtrail/root_console_login event.json\n  weir rules test my-rules/\n  weir rules convert sigma/ --to my-rules"

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{
 };
 use ipnet::IpNet;
 
-use super::{moment, spans, texts, travel};
+use super::{moment, spans, texts, travel, utc};
 
 /// Every function of ours.
 pub fn all() -> Vec<Arc<ScalarUDF>> {
@@ -20,7 +20,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         ScalarUDF::new_from_impl(CidrMatch { signature: signature.clone() }),
         ScalarUDF::new_from_impl(IpIsPrivate { signature }),
     ];
-    let others = [texts::all(), spans::all(), travel::functions().into(), moment::functions()];
+    let others = [texts::all(), spans::all(), travel::functions().into(), moment::functions(), utc::functions()];
     addresses.map(Arc::new).into_iter().chain(others.into_iter().flatten()).collect()
 }
 

@@ -7,6 +7,7 @@ mod spans;
 mod travel;
 mod tuples;
 mod moment;
+mod utc;
 pub mod database;
 pub mod keyed;
 pub mod reference;

@@ -5,8 +5,8 @@
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use crate::detect::regex::{compile_once, is_match};
@@ -29,14 +29,18 @@ impl OptimizerRule for Compiled {
             let names = NamePreserver::new(&node);
             node.map_expressions(|expr| {
                 let name = names.save(&expr);
-                let compiled = expr.transform_up(|expr| {
-                    Ok(match is_match(&expr) {
-                        true => Transformed::yes(compile_once(expr)),
-                        false => Transformed::no(expr),
-                    })
-                })?;
-                Ok(compiled.update_data(|expr| name.restore(expr)))
+                Ok(with_compiled(expr)?.update_data(|expr| name.restore(expr)))
             })
         })
     }
+}
+
+/// An expression whose matches are compiled once.
+pub fn with_compiled(expr: Expr) -> Result<Transformed<Expr>> {
+    expr.transform_up(|expr| {
+        Ok(match is_match(&expr) {
+            true => Transformed::yes(compile_once(expr)),
+            false => Transformed::no(expr),
+        })
+    })
 }

@@ -19,6 +19,7 @@ mod correlated;
 mod once;
 mod unnested;
 mod compiled;
+mod per_value;
 pub mod replay;
 mod local;
 mod lookups;

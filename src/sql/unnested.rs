@@ -15,14 +15,18 @@ use super::compiled::Compiled;
 use super::correlated::Correlated;
 use super::keyed::Keyed;
 use super::once::Once;
+use super::per_value::PerValue;
 
-/// The optimizer's rules, with this one before each that looks at what a key tells, [`Keyed`] before the one that takes fields out, and
-/// [`Correlated`] first, and [`Once`] and [`Compiled`] last.
+/// The optimizer's rules, with this one before each that looks at what a key tells, [`Keyed`] before the one that takes fields out,
+/// [`PerValue`] before the one that computes once what is asked twice, [`Correlated`] first, and [`Once`] and [`Compiled`] last.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![Arc::new(Correlated)];
     for rule in Optimizer::new().rules {
         if ["eliminate_duplicated_expr", "eliminate_join", "optimize_projections"].contains(&rule.name()) {
             rules.push(Arc::new(Unnested));
+        }
+        if rule.name() == "common_sub_expression_eliminate" {
+            rules.push(Arc::new(PerValue));
         }
         if rule.name() == "extract_leaf_expressions" {
             rules.push(Arc::new(Keyed));

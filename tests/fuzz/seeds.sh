@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Fills tests/fuzz/corpus, which git ignores, with inputs made from tests/data: one folder for each target.
+# Fills a folder, or tests/fuzz/corpus, which git ignores, with inputs made from tests/data: one folder for each target.
 # no pipefail: `head` closes pipes early
 set -eu
+corpus=$(realpath -m "${1:-$(dirname "$0")/corpus}")
 cd "$(dirname "$0")"
 data=../data
 # a larger input makes every run slower and teaches little
 most=8192
 
 seed() { # target, name; the input is read from standard input
-  mkdir -p "corpus/$1"
-  head -c "$most" > "corpus/$1/$2"
+  mkdir -p "$corpus/$1"
+  head -c "$most" > "$corpus/$1/$2"
 }
 # targets that take a byte of choices before the input
 chosen() { # target, byte in octal, name, file
@@ -56,4 +57,4 @@ head -c 4000 "$data/glue_log/spark-driver.log" | seed glue_log spark
 printf '%s\n' 'Traceback (most recent call last):' '  File "a.py", line 1' 'ValueError: bad' \
   '2024-05-01 12:00:01,123 - my_job - ERROR - it broke' '[Stage 3:>   (0 + 4) / 10]' 'INFO:root:hello' \
   '2024-05-01T12:00:02.118Z 24/05/01 12:00:01 WARN [main] A (B.scala:c(1)): d' | seed glue_log shapes
-find corpus -type f | cut -d/ -f2 | sort | uniq -c
+(cd "$corpus" && find . -type f | cut -d/ -f2 | sort | uniq -c)

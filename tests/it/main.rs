@@ -12,6 +12,7 @@ mod docs;
 mod doctor;
 mod emf;
 mod feedback;
+mod fuzz;
 mod guardduty;
 mod health;
 mod holes;
