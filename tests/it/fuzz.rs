@@ -10,7 +10,9 @@ use crate::support::repository;
 #[path = "../fuzz/src/targets/mod.rs"]
 mod targets;
 
-const TARGETS: [(&str, fn(&[u8])); 7] = [
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 7] = [
     ("cloudtrail_json", targets::cloudtrail_json::run),
     ("decode", targets::decode::run),
     ("glue_job_run", targets::glue_job_run::run),

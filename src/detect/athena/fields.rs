@@ -17,7 +17,7 @@ pub fn named(select: &mut Select, typed: &[Option<String>], scopes: &Scopes, unn
     let field = |expr: &Expr| last_of(expr, scopes, unnested);
     let has_all = select.projection.iter().any(is_wildcard);
     let items = select.projection.iter().zip(typed);
-    let names: Vec<Option<String>> = items.map(|(item, typed)| column_name(item, typed.is_none(), &field)).collect();
+    let names: Vec<Option<String>> = items.map(|(item, typed)| column_name(item, typed.is_none(), field)).collect();
     for (item, typed) in select.projection.iter_mut().zip(typed) {
         let (SelectItem::UnnamedExpr(expr), None) = (&*item, typed) else { continue };
         let Some(last) = field(expr) else { continue };

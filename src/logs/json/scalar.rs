@@ -310,7 +310,7 @@ fn escape_length(text: &[u8]) -> Option<usize> {
             let is_pair = half < 0xdc00 && is_alike && matches!(code(&other[next..]), Some(0xdc00..0xe000));
             is_pair.then_some(run + 5 + next + 5)
         }
-        _ if run % 2 == 0 => Some(run),
+        _ if run.is_multiple_of(2) => Some(run),
         Some(_) => Some(run + 5),
         None => matches!(behind.first()?, b'"' | b'/' | b'b' | b'f' | b'n' | b'r' | b't').then_some(run + 1),
     }
