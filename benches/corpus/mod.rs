@@ -430,7 +430,7 @@ pub fn vpc_flow_file(seed: u64, flows: usize) -> Vec<u8> {
         match kind {
             // both ends of a connection are in the log, each with both ways of it
             1..45 => {
-                let mut known = Dice(host << 8 | port % 20);
+                let mut known = Dice(host * 256 + port % 20);
                 let (peer, service) = (known.below(200), *known.pick(&[443, 5432, 6379, 8080, 9092, 3306, 53, 9200]));
                 let (far, protocol) = (address(peer), if service == 53 { 17 } else { 6 });
                 for interface in [host, peer] {
@@ -439,12 +439,12 @@ pub fn vpc_flow_file(seed: u64, flows: usize) -> Vec<u8> {
                 }
             }
             45..75 => {
-                let (entry, client) = (host % 8, outside(1 << 32 | port * 31 % 20_000));
+                let (entry, client) = (host % 8, outside(1_000_000 + port * 31 % 20_000));
                 flow(entry, [&client, &address(entry)], [port, 443], 6, [packets, bytes], "ACCEPT");
                 flow(entry, [&address(entry), &client], [443, port], 6, [packets, bytes * 5], "ACCEPT");
             }
             75..90 => {
-                let service = outside(2 << 32 | port * 31 % 260);
+                let service = outside(2_000_000 + port * 31 % 260);
                 flow(host, [&near, &service], [port, 443], 6, [packets, bytes], "ACCEPT");
                 flow(host, [&service, &near], [443, port], 6, [packets, bytes], "ACCEPT");
             }
