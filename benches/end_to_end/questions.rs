@@ -82,15 +82,19 @@ impl<'a> Lane<'a> {
     /// The question with what each engine calls the table and a text in JSON.
     fn in_words(&self, question: &str) -> String {
         let files: PathBuf = self.archive.join("cloudtrail/**/*.parquet");
-        let (table, bucket) = match self.library.map(|library| library.name) {
-            None => ("cloudtrail".to_owned(), "json_extract_scalar(requestparameters, '$.bucketName')"),
+        const ROLE: &str = "split_part(useridentity.arn, '/', 2)";
+        let (table, bucket, role) = match self.library.map(|library| library.name) {
+            None => ("cloudtrail".to_owned(), "json_extract_scalar(requestparameters, '$.bucketName')", ROLE),
             Some("duckdb") => {
                 let table = format!("read_parquet('{}', hive_partitioning = true)", files.display());
-                (table, "json_extract_string(requestparameters, '$.bucketName')")
+                (table, "json_extract_string(requestparameters, '$.bucketName')", ROLE)
             }
-            Some(_) => (format!("file('{}')", files.display()), "JSONExtractString(requestparameters, 'bucketName')"),
+            Some(_) => {
+                let table = format!("file('{}')", files.display());
+                (table, "JSONExtractString(requestparameters, 'bucketName')", "splitByChar('/', useridentity.arn)[2]")
+            }
         };
-        question.replace("<table>", &table).replace("<bucket>", bucket)
+        question.replace("<table>", &table).replace("<bucket>", bucket).replace("<role>", role)
     }
 
     fn median(&self) -> f64 {
@@ -140,6 +144,17 @@ fn questions(archive: &Path) -> Vec<(&'static str, String)> {
             "the most frequent buckets, out of JSON",
             "SELECT <bucket>, count(*) AS n FROM <table> WHERE eventsource = 's3.amazonaws.com' AND <bucket> <> '' \
              GROUP BY 1 ORDER BY n DESC, 1 LIMIT 10"
+                .to_owned(),
+        ),
+        (
+            "the busiest roles, out of ARNs",
+            "SELECT <role>, count(*) AS n FROM <table> WHERE useridentity.type = 'AssumedRole' \
+             GROUP BY 1 ORDER BY n DESC, 1 LIMIT 10"
+                .to_owned(),
+        ),
+        (
+            "the most events of an hour",
+            "SELECT max(n) FROM (SELECT date_trunc('hour', eventtime) AS hour, count(*) AS n FROM <table> GROUP BY 1) AS t"
                 .to_owned(),
         ),
         (
