@@ -255,7 +255,11 @@ impl<'a> Parser<'a> {
                         Some((rest, _)) => (rest, "the log events of an envelope are cut off at the end of the input"),
                         // the reader cuts there what has no end until then
                         None if end >= RECORD_MAX && padded[..here].trim_ascii().is_empty() => (here, TOO_LONG),
-                        None => (here, "the record is cut off at the end of the input"),
+                        None => {
+                            // where no log event is whole, the first is what is cut off
+                            let here = self.sound_log_events(&mut cursor, here, around).unwrap_or(here);
+                            (here, "the record is cut off at the end of the input")
+                        }
                     };
                     let resume = self.damage(&padded, here, end, reason, around);
                     (at, damaged, size) = (resume, true, WINDOW_MIN);
