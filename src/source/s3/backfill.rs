@@ -85,7 +85,7 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let work = async {
         let buckets = Buckets::new(&aws.assuming(config.settings.assume_role.as_ref())).await?;
         let backfill = Backfill {
-            slots: Arc::new(Semaphore::new(config.settings.objects_at_once.max(1) as usize)),
+            slots: Arc::new(Semaphore::new(config.settings.objects_at_once as usize)),
             reader: Arc::new(Reader::new(buckets, feed.clone(), TRIES_MAX)),
             bucket: config.address.bucket.as_str().into(),
             failed: AtomicU64::new(0),

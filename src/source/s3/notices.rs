@@ -151,9 +151,8 @@ struct Notices {
 
 impl Notices {
     fn new(config: Config, queue: Queue, buckets: Buckets, feed: Feed) -> Notices {
-        let at_once = config.settings.objects_at_once.max(1) as usize;
-        // SQS hides nothing for longer than 12 hours
-        let hidden = Duration::from_secs(config.settings.visibility_seconds.clamp(2, 43_200) as u64);
+        let at_once = config.settings.objects_at_once as usize;
+        let hidden = Duration::from_secs(config.settings.visibility_seconds.into());
         Notices {
             hands: Hands::new(queue, hidden),
             asks: feed.claims.answer_before("s3://"),

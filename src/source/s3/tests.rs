@@ -322,6 +322,21 @@ async fn a_backfill_lists_only_the_days_it_wants_and_folds_them() {
     assert_eq!(done.0.len(), 1, "{done:?}");
 }
 
+#[test]
+fn settings_that_nothing_can_be_read_with_are_refused() {
+    let read = |text: &str| toml::from_str::<Settings>(text).map_err(|error| error.to_string());
+    assert_eq!(read("visibility_seconds = 2\nobjects_at_once = 1").unwrap().visibility_seconds, 2);
+    assert_eq!(read("objects_at_once = 1").unwrap().visibility_seconds, 300);
+    for (text, why) in [
+        ("visibility_seconds = 1", "visibility_seconds is 1, and must be 2 to 43200"),
+        ("visibility_seconds = 43201", "visibility_seconds is 43201, and must be 2 to 43200"),
+        ("objects_at_once = 0", "objects_at_once is 0, and must be 1 or more"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_restored_into_the_folder_of_a_day_that_was_empty_is_read() {
     let fake = Fake::start().await;
