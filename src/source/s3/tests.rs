@@ -341,7 +341,8 @@ fn settings_that_nothing_can_be_read_with_are_refused() {
 async fn what_is_restored_into_the_folder_of_a_day_that_was_empty_is_read() {
     let fake = Fake::start().await;
     fake.put("logs", &trail("2024/08/01", "a"), record("first"));
-    // files of that day may stand in the folder of the next, which is looked into and has nothing
+    // files of that day may stand in the folder of the next, which is looked into and has nothing but what makes it a folder
+    fake.put("logs", &format!("{ACCOUNT}/2024/08/02/"), "");
     let source = |day| backfill("", Some(day), Some(day));
     let (_, done) = Run::start(&fake, source("2024-08-01"), Checkpoint::default()).all().await;
     assert!(fake.asked("LIST").contains(&format!("LIST logs/{ACCOUNT}/2024/08/02/")));
