@@ -39,6 +39,11 @@ fn what_is_missing_throttled_or_broken_is_told_apart() {
     assert_eq!(said(500, "", ""), (Kind::Server, "AWS failed with 500: HTTP status 500".to_owned()));
     assert_eq!(said(400, "InvalidArgument", "no"), (Kind::Other, "InvalidArgument: no".to_owned()));
     assert_eq!(said(301, "PermanentRedirect", "use another endpoint").0, Kind::Region);
+    // a proxy, or the page of a login
+    let other = "an answer that is not AWS's (HTTP status 302): check the network, proxies and `endpoint_url`";
+    assert_eq!(said(302, "", ""), (Kind::Unreachable, other.to_owned()));
+    assert_eq!([200, 407].map(|status| said(status, "", "").0), [Kind::Unreachable; 2]);
+    assert_eq!(said(400, "", "").0, Kind::Other);
 }
 
 #[test]

@@ -28,7 +28,7 @@ use crate::aws::tried::{NOT_WITHOUT_DOING_IT, Outcome, Tried};
 use crate::aws::{Aws, Kind, Trouble, written};
 use crate::health::HEALTH;
 use crate::source::claims::{Lost, Note, random_name};
-use crate::wait::{block_on, pause, timeout};
+use crate::wait::{block_on, now, pause, select, sleep, timeout};
 
 mod layout;
 
@@ -39,6 +39,8 @@ const PACKS: &str = "state.parts/";
 const PAUSE: Duration = Duration::from_secs(2);
 /// Told to stop, a commit has so long for S3 to come back: who waits for the program to end kills it soon.
 const STOP_WAIT: Duration = Duration::from_secs(15);
+/// A call looks this often whether the run was told to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Tries of the first calls, which a person may be waiting for.
 const TRIES_MAX: u32 = 5;
 
@@ -170,6 +172,23 @@ impl Bucket {
             held: Mutex::default(),
             removing: Mutex::default(),
             told_to_stop: || HEALTH.told_to_stop(),
+        })
+    }
+
+    /// Does what has a call or a few. Once the run was told to stop a while ago, one that takes as long is given up: AWS's client waits for
+    /// minutes for an S3 that does not answer.
+    fn wait_for<T>(&self, calls: impl Future<Output = T>) -> Result<T, Trouble> {
+        let begun = now();
+        let given_up = async {
+            while (self.told_to_stop)().is_none_or(|ago| ago < STOP_WAIT) || now() - begun < STOP_WAIT {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        block_on(&self.runtime, async {
+            select! {
+                answer = calls => Ok(answer),
+                () = given_up => Err(Trouble::new(Kind::Unreachable, "told to stop, and S3 does not answer")),
+            }
         })
     }
 
@@ -401,14 +420,14 @@ impl Bucket {
     fn get(&self, key: &str) -> anyhow::Result<(Option<String>, Vec<u8>)> {
         let ask = self.client.get_object().bucket(&self.bucket).key(key);
         let ask = ask.set_expected_bucket_owner(self.owner.clone());
-        block_on(&self.runtime, async {
+        self.wait_for(async {
             let answer = ask.send().await;
             let answer = answer.map_err(|error| self.trouble("s3:GetObject", &error))?;
             let etag = answer.e_tag.clone();
             let body =
                 answer.body.collect().await.map_err(|error| Trouble::new(Kind::Unreachable, error.to_string()))?;
-            Ok((etag, body.into_bytes().to_vec()))
-        })
+            anyhow::Ok((etag, body.into_bytes().to_vec()))
+        })?
     }
 
     /// Writes a pack, while S3 cannot be reached again and again, as a head is.
@@ -417,7 +436,8 @@ impl Bucket {
         loop {
             let put = self.client.put_object().bucket(&self.bucket).key(&key).body(ByteStream::from(body.to_vec()));
             let put = put.set_expected_bucket_owner(self.owner.clone());
-            let put = block_on(&self.runtime, put.send()).map_err(|error| self.trouble("s3:PutObject", &error));
+            let put = self.wait_for(put.send());
+            let put = put.and_then(|put| put.map_err(|error| self.trouble("s3:PutObject", &error)));
             let Err(error) = put.and_then(|answer| written(answer.e_tag())) else { return Ok(Packed::Done) };
             let is_denied = error.kind == Kind::Denied;
             let error = anyhow::Error::from(error).context(format!("writing s3://{}/{key}", self.bucket));
@@ -460,15 +480,17 @@ impl Bucket {
         let ask = self.client.list_objects_v2().bucket(&self.bucket).prefix(&prefix);
         let mut pages = ask.set_expected_bucket_owner(self.owner.clone()).into_paginator().send();
         loop {
-            match block_on(&self.runtime, pages.next()) {
-                None => return,
-                Some(Ok(page)) => {
+            let page = self.wait_for(pages.next());
+            let page = page.and_then(|page| page.transpose().map_err(|error| self.trouble("s3:ListBucket", &error)));
+            match page {
+                Ok(None) => return,
+                Ok(Some(page)) => {
                     let keys = page.contents().iter().filter_map(|object| object.key()?.strip_prefix(&prefix));
                     let left = keys.filter(|name| layout::is_pack_name(name) && !named.iter().any(|one| one == name));
                     self.remove(left.map(str::to_owned).collect::<Vec<_>>().into_iter());
                 }
-                Some(Err(error)) => {
-                    let error = self.trouble("s3:ListBucket", &error).to_string();
+                Err(error) => {
+                    let error = error.to_string();
                     tracing::warn!(state = self.name(), error, "what was left over of the state cannot be found");
                     return;
                 }
@@ -484,8 +506,12 @@ impl Bucket {
             Some(etag) => put.if_match(etag),
             None => put.if_none_match("*"),
         };
-        match block_on(&self.runtime, put.send()) {
-            Ok(answer) => Ok(Put::Done(answer.e_tag.with_context(|| format!("{} has no ETag", self.name()))?)),
+        let writing = || format!("writing the state {}", self.name());
+        match self.wait_for(put.send()).with_context(writing)? {
+            Ok(answer) => {
+                written(answer.e_tag()).with_context(writing)?;
+                Ok(Put::Done(answer.e_tag.expect("what is written has an ETag")))
+            }
             // 409: another write to the same key was on its way
             Err(error) if error.raw_response().is_some_and(|reply| matches!(reply.status().as_u16(), 409 | 412)) => {
                 Ok(Put::Otherwise)
@@ -496,7 +522,7 @@ impl Bucket {
                 if trouble.kind == Kind::Missing && etag.is_some() && trouble.code.as_deref() == Some("NoSuchKey") {
                     return Ok(Put::Otherwise);
                 }
-                Err(trouble).with_context(|| format!("writing the state {}", self.name()))
+                Err(trouble).with_context(writing)
             }
         }
     }

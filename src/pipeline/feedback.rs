@@ -1,5 +1,6 @@
 //! The file in which an archive keeps what people found out about its findings.
 
+use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -25,8 +26,9 @@ pub fn add(archive: &Path, lines: impl FnOnce(&str) -> String) -> anyhow::Result
     let writing = || format!("writing {}", path.display());
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path).with_context(writing)?;
     file.lock().with_context(writing)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).with_context(writing)?;
+    let mut said = Vec::new();
+    file.read_to_end(&mut said).with_context(writing)?;
+    let text = readable(&said);
     let mut lines = lines(&text);
     if lines.is_empty() {
         return Ok(());
@@ -43,10 +45,16 @@ pub fn add(archive: &Path, lines: impl FnOnce(&str) -> String) -> anyhow::Result
 /// When it is there and cannot be read.
 pub fn text(archive: &Path) -> anyhow::Result<String> {
     let path = path(archive);
-    match std::fs::read_to_string(&path) {
+    match std::fs::read(&path) {
+        Ok(said) => Ok(readable(&said).into_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        read => read.with_context(|| format!("reading {}", path.display())),
+        Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
     }
+}
+
+/// A letter that an editor left in another encoding, as in a note, makes no verdict void.
+pub(super) fn readable(said: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(said)
 }
 
 /// The file, read again when it has changed.
@@ -74,10 +82,10 @@ impl Verdicts {
         if self.seen == Some(stamp) {
             return None;
         }
-        match std::fs::read_to_string(&self.path) {
-            Ok(text) => {
+        match std::fs::read(&self.path) {
+            Ok(said) => {
                 self.seen = Some(stamp);
-                let (feedback, wrong) = Feedback::read(&text);
+                let (feedback, wrong) = Feedback::read(&readable(&said));
                 for (line, why) in wrong {
                     tracing::warn!(%file, line, why, "a verdict cannot be read, and does not count");
                 }

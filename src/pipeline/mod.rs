@@ -332,6 +332,7 @@ impl Worker {
                 None => post.stage(&stages.triage.findings(), clock()),
             }
         }
+        post::tell_of_left(&stages.posts, &saved.outboxes);
         let mut seen = Seen::within(options.memory);
         if stages.state.is_some() {
             seen.restore(&saved.seen);

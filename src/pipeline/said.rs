@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::bucket;
+use super::feedback::readable;
 use crate::aws::{Aws, Kind, Trouble, written};
 use crate::triage::feedback::Feedback;
 use crate::wait::{block_on, now, timeout};
@@ -176,8 +177,7 @@ impl Said {
         };
         let etag = answer.e_tag.clone().with_context(|| format!("{} has no ETag", self.name()))?;
         let body = answer.body.collect().await.with_context(reading)?.into_bytes();
-        let text = String::from_utf8(body.to_vec()).with_context(reading)?;
-        Ok(Found::Object { etag, text })
+        Ok(Found::Object { etag, text: readable(&body).into_owned() })
     }
 
     /// Writes the object in place of the one that has this ETag, or where there is none; says whether that held.

@@ -27,7 +27,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::finding::{Finding, FindingId};
 use crate::health::HEALTH;
@@ -117,9 +117,11 @@ pub struct JournalFile {
 /// Said of a file that a run that follows has.
 pub const IN_USE: &str = "another run writes its findings there: give each a file of its own";
 const UNREAD: &str = "nobody reads the pipe any more";
-/// Told to stop, a run waits for so long for who reads its standard output, and looks this often whether it is.
+/// Told to stop, a run waits for so long for who reads its standard output to take some more, and looks this often whether it is.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Standard output is written by so much at a time: who takes that is there, however slowly they read.
+const SOME_BYTES: usize = 16 << 10;
 
 impl Journal {
     /// Opens a file for appending and cuts it to the length of the last commit, so that lines a crash left behind are not
@@ -146,7 +148,7 @@ impl Journal {
         json::lines(findings, &mut lines)?;
         match self {
             Journal::File(journal) => journal.append(&lines),
-            Journal::Stdout(out) => out.append(lines),
+            Journal::Stdout(out) => lines.chunks(SOME_BYTES).try_for_each(|some| out.append(some)),
         }
     }
 
@@ -182,14 +184,16 @@ impl Default for Stdout {
 }
 
 impl Stdout {
-    fn append(&mut self, lines: Vec<u8>) -> io::Result<()> {
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let ended = || io::Error::other("what writes to standard output has ended");
-        self.lines.send(lines).map_err(|_| ended())?;
+        let begun = Instant::now();
+        let is_over = || begun.elapsed() >= STOP_WAIT && HEALTH.told_to_stop().is_some_and(|ago| ago >= STOP_WAIT);
+        self.lines.send(lines.to_vec()).map_err(|_| ended())?;
         loop {
             match self.written.recv_timeout(LOOK_EVERY) {
                 Ok(written) => return written,
                 Err(RecvTimeoutError::Disconnected) => return Err(ended()),
-                Err(RecvTimeoutError::Timeout) if HEALTH.told_to_stop().is_some_and(|ago| ago >= STOP_WAIT) => {
+                Err(RecvTimeoutError::Timeout) if is_over() => {
                     return Err(io::Error::other("standard output is not read: what was not committed comes again"));
                 }
                 Err(RecvTimeoutError::Timeout) => {}

@@ -176,6 +176,23 @@ pub struct Post {
     stop: CancellationToken,
 }
 
+/// Says how many findings wait for services that none of these is for: who takes one out of the configuration may have meant to keep what it was
+/// to get. `saved` has the outboxes of the last commit, by the names of their ways.
+pub fn tell_of_left(posts: &[Post], saved: &BTreeMap<String, Vec<u8>>) {
+    let is_left = |name: &str| posts.iter().all(|post| post.way().name() != name);
+    for (name, outbox) in saved.iter().filter(|(name, _)| is_left(name)) {
+        // what cannot be read is refused once it is named again
+        let findings = Outbox::waiting_in(outbox).unwrap_or(0);
+        if findings > 0 {
+            tracing::warn!(
+                service = name.as_str(),
+                findings,
+                "findings wait for a service that is not configured: they are sent once it is"
+            );
+        }
+    }
+}
+
 /// What may wait for a way: the memory's share of what it says.
 fn limits(way: &Way, memory: Memory) -> Limits {
     let usual = way.limits();

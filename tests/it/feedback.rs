@@ -76,6 +76,25 @@ fn a_verdict_moves_the_priority_of_a_rule_in_its_account_and_can_be_taken_back()
 }
 
 #[test]
+fn a_letter_in_another_encoding_makes_no_verdict_void() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = judge(folder.path());
+    let finding = of(&before, RULE);
+    let id = finding["id"].as_str().unwrap();
+    let dismiss = ["feedback", id, "--dismissed", "--note", "T-1", "--archive", "a"];
+    assert_eq!(code(&weir(&dismiss, folder.path())), 0);
+    let file = folder.path().join("a/_weir/feedback.ndjson");
+    let mut said = fs::read(&file).unwrap();
+    let note = said.windows(3).position(|letters| letters == b"T-1").unwrap();
+    said[note + 2] = 0xfc;
+    fs::write(&file, said).unwrap();
+    assert!(of(&judge(folder.path()), RULE)["priority"].as_u64() < finding["priority"].as_u64());
+    let output = weir(&["feedback", id, "--withdrawn", "--archive", "a"], folder.path());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert_eq!(of(&judge(folder.path()), RULE)["priority"], finding["priority"]);
+}
+
+#[test]
 fn a_run_that_follows_takes_up_what_is_said_of_its_findings() {
     let folder = tempfile::tempdir().unwrap();
     let logs = folder.path().join("logs");

@@ -285,6 +285,33 @@ fn a_signal_ends_a_run_whose_findings_nobody_reads() {
 }
 
 #[test]
+fn a_signal_ends_a_run_whose_findings_are_read_slowly_once_they_all_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let users: Vec<_> = (0..1500).map(|n| create_user(n, HOME, "eu-west-1")).collect();
+    write_log(folder.path(), "users.json", &users);
+    let mut child = start(&["run", "--rules", few(), "--from", "logs", "--archive", "a", "--follow"], folder.path());
+    let mut out = child.stdout.take().unwrap();
+    let (mut lines, mut some) = (Vec::new(), [0; 1 << 16]);
+    let mut read = || {
+        let bytes = out.read(&mut some).unwrap();
+        lines.extend_from_slice(&some[..bytes]);
+        bytes
+    };
+    read();
+    signal(&child, Signal::TERM);
+    // for longer than somebody who reads nothing is waited for
+    (0..12).for_each(|_| {
+        thread::sleep(Duration::from_secs(1));
+        read();
+    });
+    while read() > 0 {}
+    let stopped = ended(child, SOON);
+    assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
+    assert!(lines.len() > 14 * some.len(), "it ended before it had to wait");
+    assert_eq!(lines.iter().filter(|byte| **byte == b'\n').count(), 1500);
+}
+
+#[test]
 fn a_second_ctrl_c_ends_it_at_once() {
     let folder = tempfile::tempdir().unwrap();
     many_files(&folder.path().join("logs"), 3000);

@@ -320,6 +320,29 @@ fn the_address_of_a_webhook_is_never_printed() {
     assert_eq!(line, None);
 }
 
+#[test]
+fn what_waits_for_a_service_that_is_named_no_more_is_told_and_sent_once_it_is() {
+    let (fake, folder) = (Fake::start(), tempfile::tempdir().unwrap());
+    let named = |drain| format!("[sink.webhook]\nurl_env = 'HOOK'\nmin_severity = 'low'\ndrain_seconds = {drain}\n");
+    write_log(folder.path(), "1.json", &users(0..1));
+    let told =
+        "findings wait for a service that is not configured: they are sent once it is service=\"webhook\" findings=1";
+    let nobody = format!("http://127.0.0.1:9/services/{CANARY}");
+    let none = String::new();
+    for (config, hook, exit, is_told) in [
+        (&named(1), &nobody, 3, false),
+        (&none, &nobody, 0, true),
+        (&named(60), &fake.hook(), 0, false),
+        (&none, &nobody, 0, false),
+    ] {
+        fs::write(folder.path().join("weir.toml"), config).unwrap();
+        let output = ended(start(&fake.url, hook, folder.path(), &[]), Duration::from_secs(120));
+        let stderr = text(&output.stderr);
+        assert_eq!((code(&output), stderr.contains(told)), (exit, is_told), "{stderr}");
+    }
+    assert_eq!(fake.seen().taken[&Way::Webhook].len(), 1);
+}
+
 /// A webhook whose address a secret holds.
 fn configure_secret(folder: &Path, secret: &str) {
     let config = format!(

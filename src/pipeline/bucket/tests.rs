@@ -16,7 +16,8 @@ use crate::position::{Offset, Position};
 use crate::wait::simulated::Dice;
 
 /// A bucket that takes what its conditions allow; while it is `away` it answers 503, and where it is `mute` it takes the next
-/// object and answers so.
+/// object and answers so. Of one that is `stuck` nobody hears anything, and the next object that a `guarded` one is given a page of a login
+/// answers for.
 #[derive(Clone, Default)]
 struct Fake(Arc<Mutex<World>>);
 
@@ -27,6 +28,8 @@ struct World {
     writes: u64,
     away: bool,
     mute: bool,
+    stuck: bool,
+    guarded: bool,
     /// No object may be written whose key has this in it.
     forbidden: Option<&'static str>,
     /// Calls until the process that makes them is dead; its last is made or not.
@@ -62,6 +65,9 @@ impl Fake {
     async fn answer(State(fake): State<Fake>, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        if fake.world().stuck {
+            return std::future::pending().await;
+        }
         let mut world = fake.world();
         match world.calls_left {
             Some(0) => return refusal(StatusCode::BAD_REQUEST, "Dead"),
@@ -99,6 +105,7 @@ impl World {
                 StatusCode::NO_CONTENT.into_response()
             }
             _ if self.away => refusal(StatusCode::SERVICE_UNAVAILABLE, "SlowDown"),
+            _ if std::mem::take(&mut self.guarded) => "<html>Log in</html>".into_response(),
             _ if self.forbidden.is_some_and(|part| key.contains(part)) => {
                 refusal(StatusCode::FORBIDDEN, "AccessDenied")
             }
@@ -181,6 +188,37 @@ async fn told_to_stop_a_commit_does_not_wait_for_s3_without_end() {
         let error = state.commit(&Commit { round: 1, ..Commit::default() }, None, &|| Ok(())).unwrap_err();
         assert!(error.to_string().starts_with("told to stop"), "{error:#}");
         assert_eq!(fake.head().0, 1, "only the taking over was written");
+    });
+    working.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_an_s3_that_does_not_answer_is_not_waited_for() {
+    let fake = Fake::default();
+    let (aws, runtime) = (Aws::of_server(&fake.serve().await), Handle::current());
+    let working = tokio::task::spawn_blocking(move || {
+        let mut state = Bucket::take("s3://b/w", "one", false, &aws, runtime).unwrap();
+        fake.world().stuck = true;
+        state.told_to_stop = || Some(STOP_WAIT);
+        let begun = now();
+        let error = state.commit(&Commit { round: 1, ..Commit::default() }, None, &|| Ok(())).unwrap_err();
+        assert!(error.to_string().starts_with("told to stop"), "{error:#}");
+        // AWS's client waits for half a minute, and then asks again
+        assert!(now() - begun < 2 * STOP_WAIT);
+    });
+    working.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_a_page_of_a_login_answers_for_is_made_again() {
+    let fake = Fake::default();
+    let (aws, runtime) = (Aws::of_server(&fake.serve().await), Handle::current());
+    let working = tokio::task::spawn_blocking(move || {
+        let state = Bucket::take("s3://b/w", "one", false, &aws, runtime).unwrap();
+        fake.world().guarded = true;
+        state.commit(&Commit { round: 7, ..Commit::default() }, None, &|| Ok(())).unwrap();
+        assert!(!fake.world().guarded);
+        assert_eq!(unpack(&fake.head().1).unwrap().1.map(|commit| commit.round), Some(7));
     });
     working.await.unwrap();
 }

@@ -46,7 +46,7 @@ const STOPPED_SECONDS: u64 = 40;
 /// Numbers that the lives of a worker have.
 pub const LIVES_OF_WORKER: u64 = 1000;
 /// Seconds for which the queue hides a notice where two share it.
-pub const HIDDEN_SECONDS: i32 = 8;
+pub const HIDDEN_SECONDS: u32 = 8;
 /// Where states are that are in a bucket, each below a prefix of its own; all that is written there is of them.
 pub const STATES: &str = "s3://state/";
 
@@ -208,7 +208,7 @@ impl Life {
     }
 
     fn note_time(&self, begun: Duration) {
-        if elapsed() - begun > Duration::from_secs(HIDDEN_SECONDS as u64 / 4) {
+        if elapsed() - begun > Duration::from_secs(u64::from(HIDDEN_SECONDS) / 4) {
             self.held_up.lock().unwrap().push(elapsed());
         }
     }

@@ -38,11 +38,7 @@ impl Outbox {
         if bytes.is_empty() {
             return Ok(());
         }
-        let plain = zstd::Decoder::new(bytes).context("the saved outbox cannot be read")?;
-        let saved: Saved = serde_json::from_reader(BufReader::new(plain)).context("the saved outbox cannot be read")?;
-        if !(1..=VERSION).contains(&saved.version) {
-            bail!("the saved outbox has version {}, and this weir knows version {VERSION}", saved.version);
-        }
+        let saved = Saved::read(bytes)?;
         let limits = self.limits;
         self.queues = saved.queues.into_iter().map(|queue| queue.queue(limits)).collect::<anyhow::Result<_>>()?;
         self.poison = saved.poison.into_iter().map(SavedPoison::poison).collect::<anyhow::Result<_>>()?;
@@ -50,6 +46,17 @@ impl Outbox {
         self.archived = Archived::restored(saved.archived).context("the saved outbox cannot be read")?;
         self.newest = Timestamp(saved.newest);
         Ok(())
+    }
+
+    /// How many findings wait in what [`Outbox::snapshot`] gave.
+    ///
+    /// # Errors
+    /// Those of [`Outbox::restore`].
+    pub fn waiting_in(bytes: &[u8]) -> anyhow::Result<usize> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        Ok(Saved::read(bytes)?.queues.iter().map(|queue| queue.held.len()).sum())
     }
 }
 
@@ -69,6 +76,17 @@ struct Saved {
     archived: Vec<SavedArchived>,
     #[serde(default)]
     newest: i64,
+}
+
+impl Saved {
+    fn read(bytes: &[u8]) -> anyhow::Result<Saved> {
+        let plain = zstd::Decoder::new(bytes).context("the saved outbox cannot be read")?;
+        let saved: Saved = serde_json::from_reader(BufReader::new(plain)).context("the saved outbox cannot be read")?;
+        if !(1..=VERSION).contains(&saved.version) {
+            bail!("the saved outbox has version {}, and this weir knows version {VERSION}", saved.version);
+        }
+        Ok(saved)
+    }
 }
 
 #[derive(Serialize, Deserialize)]

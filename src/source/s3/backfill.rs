@@ -85,7 +85,7 @@ pub async fn run(config: Config, aws: Aws, feed: Feed) {
     let work = async {
         let buckets = Buckets::new(&aws.assuming(config.settings.assume_role.as_ref())).await?;
         let backfill = Backfill {
-            slots: Arc::new(Semaphore::new(config.settings.objects_at_once.max(1) as usize)),
+            slots: Arc::new(Semaphore::new(config.settings.objects_at_once as usize)),
             reader: Arc::new(Reader::new(buckets, feed.clone(), TRIES_MAX)),
             bucket: config.address.bucket.as_str().into(),
             failed: AtomicU64::new(0),
@@ -178,8 +178,8 @@ impl Backfill {
         }
     }
 
-    /// Reads everything wanted in a folder; true when all that is in it was read, and nothing more will come. Of one that has nothing
-    /// nobody knows that: what is restored or copied comes years later.
+    /// Reads everything wanted in a folder; true when all that is in it was read, and nothing more will come. Of one that has nothing, or
+    /// the empty object by which consoles and copies make a folder, nobody knows that: what is restored or copied comes years later.
     async fn leaf(&self, leaf: Leaf) -> anyhow::Result<(Leaf, bool)> {
         self.config.progress.folders_begun.fetch_add(1, Ordering::Relaxed);
         let mut whole = leaf.day.is_some_and(|day| is_settled(day, clock()));
@@ -191,7 +191,7 @@ impl Backfill {
             let page = page.with_context(|| format!("listing s3://{}/{}", self.bucket, leaf.prefix))?;
             let bytes = page.contents().iter().filter(|listed| self.is_due(listed)).filter_map(|listed| listed.size());
             let bytes: i64 = bytes.sum();
-            is_empty &= page.contents().is_empty();
+            is_empty &= page.contents().iter().all(|listed| listed.size() == Some(0));
             self.config.progress.bytes_found.fetch_add(bytes.max(0) as u64, Ordering::Relaxed);
             for object in page.contents() {
                 whole &= self.take(object, &mut reading).await?;

@@ -19,7 +19,7 @@ mod tests;
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 use crate::aws::Role;
 pub use object::{Known, temporary};
@@ -28,10 +28,12 @@ pub use object::{Known, temporary};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Objects that are fetched at the same time. Together at most 64 MiB of them are in memory.
+    /// Objects that are fetched at the same time, 1 at least. Together at most 64 MiB of them are in memory.
+    #[serde(deserialize_with = "Settings::at_once")]
     pub objects_at_once: u32,
-    /// Seconds for which SQS hides a notice from other workers; extended for as long as its objects are worked on.
-    pub visibility_seconds: i32,
+    /// Seconds for which SQS hides a notice from other workers, 2 to 43,200; extended for as long as its objects are worked on.
+    #[serde(deserialize_with = "Settings::visibility")]
+    pub visibility_seconds: u32,
     /// Role to take on for the buckets and queues, in place of that of `[aws]`.
     pub assume_role: Option<Role>,
 }
@@ -39,6 +41,24 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Settings {
         Settings { objects_at_once: 16, visibility_seconds: 300, assume_role: None }
+    }
+}
+
+impl Settings {
+    fn at_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+        match u32::deserialize(deserializer)? {
+            0 => Err(de::Error::custom("objects_at_once is 0, and must be 1 or more")),
+            objects => Ok(objects),
+        }
+    }
+
+    fn visibility<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+        let seconds = u32::deserialize(deserializer)?;
+        match seconds {
+            // SQS hides nothing for longer than 12 hours
+            2..=43_200 => Ok(seconds),
+            _ => Err(de::Error::custom(format!("visibility_seconds is {seconds}, and must be 2 to 43200"))),
+        }
     }
 }
 

@@ -151,9 +151,8 @@ struct Notices {
 
 impl Notices {
     fn new(config: Config, queue: Queue, buckets: Buckets, feed: Feed) -> Notices {
-        let at_once = config.settings.objects_at_once.max(1) as usize;
-        // SQS hides nothing for longer than 12 hours
-        let hidden = Duration::from_secs(config.settings.visibility_seconds.clamp(2, 43_200) as u64);
+        let at_once = config.settings.objects_at_once as usize;
+        let hidden = Duration::from_secs(config.settings.visibility_seconds.into());
         Notices {
             hands: Hands::new(queue, hidden),
             asks: feed.claims.answer_before("s3://"),
@@ -184,7 +183,8 @@ impl Notices {
         let stop = self.feed.stop.clone();
         let mut committed = self.feed.committed.clone();
         let mut tick = every(self.hidden / 4);
-        while !self.drained {
+        // a queue that does not answer holds each turn up, by whose end more is ready than the stop: chance may take that
+        while !self.drained && !stop.is_cancelled() {
             self.receive();
             select! {
                 () = stop.cancelled() => break,
@@ -410,8 +410,11 @@ impl Notices {
         self.telling = Some(tokio::spawn(async move { feed.send(Event::Reached { partition, until }).await }));
     }
 
-    /// Deletes the notices of which all objects are committed.
+    /// Deletes the notices of which all objects are committed; told to stop, that is done behind the last commit.
     async fn settle(&mut self, done: &Checkpoint) -> Result<(), Gone> {
+        if self.feed.stop.is_cancelled() {
+            return Ok(());
+        }
         self.reader.settle(done);
         self.remembered.extend(self.hands.settle(done).await);
         let many = self.remembered.len().saturating_sub(REMEMBERED_MAX);

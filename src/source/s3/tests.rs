@@ -322,11 +322,27 @@ async fn a_backfill_lists_only_the_days_it_wants_and_folds_them() {
     assert_eq!(done.0.len(), 1, "{done:?}");
 }
 
+#[test]
+fn settings_that_nothing_can_be_read_with_are_refused() {
+    let read = |text: &str| toml::from_str::<Settings>(text).map_err(|error| error.to_string());
+    assert_eq!(read("visibility_seconds = 2\nobjects_at_once = 1").unwrap().visibility_seconds, 2);
+    assert_eq!(read("objects_at_once = 1").unwrap().visibility_seconds, 300);
+    for (text, why) in [
+        ("visibility_seconds = 1", "visibility_seconds is 1, and must be 2 to 43200"),
+        ("visibility_seconds = 43201", "visibility_seconds is 43201, and must be 2 to 43200"),
+        ("objects_at_once = 0", "objects_at_once is 0, and must be 1 or more"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_restored_into_the_folder_of_a_day_that_was_empty_is_read() {
     let fake = Fake::start().await;
     fake.put("logs", &trail("2024/08/01", "a"), record("first"));
-    // files of that day may stand in the folder of the next, which is looked into and has nothing
+    // files of that day may stand in the folder of the next, which is looked into and has nothing but what makes it a folder
+    fake.put("logs", &format!("{ACCOUNT}/2024/08/02/"), "");
     let source = |day| backfill("", Some(day), Some(day));
     let (_, done) = Run::start(&fake, source("2024-08-01"), Checkpoint::default()).all().await;
     assert!(fake.asked("LIST").contains(&format!("LIST logs/{ACCOUNT}/2024/08/02/")));
@@ -586,8 +602,12 @@ async fn told_to_stop_a_queue_that_does_not_answer_is_not_waited_for() {
     let fake = Fake::start().await;
     fake.put("logs", "a", record("a"));
     fake.send("1", notice(&["a"]));
-    fake.fault("DeleteMessageBatch", [Fault::Stall(40_000)]);
-    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    fake.fault("DeleteMessageBatch", [Fault::Stall(40_000), Fault::Stall(40_000)]);
+    // so short that it is due again by the time that the first call is given up
+    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
+    let address = notices::Address::parse("sqs://trail").unwrap();
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
+    let mut run = Run::start(&fake, source, Checkpoint::default());
     let mut seen = Seen::default();
     while run.reached.0.is_empty() {
         assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
@@ -596,10 +616,11 @@ async fn told_to_stop_a_queue_that_does_not_answer_is_not_waited_for() {
     until(|| !fake.asked("DeleteMessageBatch").is_empty()).await;
     run.stop.cancel();
     // AWS's client waits for half a minute, and then asks again
-    assert!(run.take(&mut seen, Duration::from_secs(20)).await, "the events end");
+    assert!(run.take(&mut seen, Duration::from_secs(15)).await, "the events end");
+    assert_eq!(fake.asked("DeleteMessageBatch").len(), 1);
     drop(run.committed);
     run.events.acknowledged(SOON).await;
-    assert_eq!(fake.asked("DeleteMessageBatch").len(), 2, "it is deleted once more, to be sure");
+    assert_eq!(fake.asked("DeleteMessageBatch").len(), 3, "it is deleted once more, to be sure");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
