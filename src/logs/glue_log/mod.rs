@@ -209,10 +209,12 @@ impl Reader<'_> {
             let time = time.or_else(|| of_event(start, end).map(|(time, _)| time));
             let first = own(start, end);
             let is_printed = time.is_some() && entry::is_plain(first);
+            // one in JSON is a line, and has its stack trace in it
+            let is_line = entry::begins_in_json(first);
             let mut before = first;
             while let Some(&(begin, until, _)) = lines.peek() {
                 let line = own(begin, until);
-                let belongs = entry::continues(first, line) || entry::is_chained(before, line);
+                let belongs = !is_line && (entry::continues(first, line) || entry::is_chained(before, line));
                 if !belongs || is_printed && entry::is_plain(line) {
                     break;
                 }
@@ -292,8 +294,13 @@ impl Reader<'_> {
             if let Some(time) = found.time.or(time) {
                 self.columns.set_number(at("timestamp"), time);
             }
+            // what one log event has behind it was printed with it
+            let behind = text[first.len()..].trim_ascii_end();
             for &(name, ref value) in &found.texts {
-                self.columns.set_new_text(at(name), value);
+                match name {
+                    "message" if !behind.is_empty() => self.columns.set_new_text(at(name), &format!("{value}{behind}")),
+                    _ => self.columns.set_new_text(at(name), value),
+                }
             }
             return self.end_row(plain.stream, None, context);
         }
@@ -415,6 +422,16 @@ mod tests {
         assert_eq!(counts.of_table("glue_log"), (3, 3, 0));
         assert_eq!(texts(&rows, "message"), ["x\n\tmore", "y\nkey: 1", "z\nend"].map(|text| Some(text.to_owned())));
         assert_eq!(texts(&rows, "level"), ["INFO", "ERROR", "INFO"].map(|level| Some(level.to_owned())));
+    }
+
+    #[test]
+    fn what_is_printed_behind_an_entry_in_json_is_no_less_of_its_log_event() {
+        let json = |n: u8| format!(r#"{{"level":"ERROR","message":"m{n}","logger":"a"}}"#);
+        let text = format!("{}\nprinted\n  more\n{}\n", json(1), json(2));
+        let event = Entry { start: 0, end: text.len(), time: Some(Timestamp(1_000_000)) };
+        let (rows, counts) = read(&text, None, vec![event]);
+        assert_eq!(counts.of_table("glue_log"), (2, 2, 0));
+        assert_eq!(texts(&rows, "message"), ["m1\nprinted\n  more", "m2"].map(|text| Some(text.to_owned())));
     }
 
     #[test]
