@@ -1,5 +1,6 @@
 //! JSON scalars and string contents → the values of columns.
 
+use chrono::Datelike;
 use serde_json::Value;
 
 use crate::decode::cut::closing_quote;
@@ -69,14 +70,20 @@ impl Clockwork {
             "%B %d, %Y, %I:%M:%S %p",
             "%B %d, %Y %I:%M:%S %p",
         ];
+        // a year of two digits is none of the first century: who knows the order of `24/05/01` reads it
+        const YEAR_MIN: i32 = 1000;
         for form in FORMS {
-            if let Ok(time) = chrono::NaiveDateTime::parse_from_str(plain, form) {
+            if let Ok(time) = chrono::NaiveDateTime::parse_from_str(plain, form)
+                && time.year() >= YEAR_MIN
+            {
                 return Some(time.and_utc().timestamp_micros());
             }
         }
         // PostgreSQL, Ruby and Go print the second, and the console shows the last
         for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%B %d, %Y, %H:%M:%S (UTC%:z)"] {
-            if let Ok(time) = chrono::DateTime::parse_from_str(plain, form) {
+            if let Ok(time) = chrono::DateTime::parse_from_str(plain, form)
+                && time.year() >= YEAR_MIN
+            {
                 return Some(time.timestamp_micros());
             }
         }
@@ -391,6 +398,9 @@ mod tests {
         assert_eq!(clock.read(b"2024-08-01 11:30"), Some(1_722_511_800_000_000));
         // the day or the month may be the first
         assert_eq!(clock.read(b"01/08/2024 11:30:23"), None);
+        for text in ["24/08/01 11:30:23", "24-08-01 11:30", "8/1/24 11:30:23 AM", "24-08-01 11:30:23+00"] {
+            assert_eq!(clock.read(text.as_bytes()), None, "{text}");
+        }
         assert_eq!(clock.read(b"yesterday"), None);
         assert_eq!(clock.read(b"inf"), None);
     }
