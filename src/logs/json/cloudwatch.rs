@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::damage::first_key;
 use super::insights::holds_record;
-use super::peel::{Member, Members, first_key, is_evident};
+use super::peel::{Member, Members, is_evident};
 use super::walk::{Cursor, Stop};
 use super::{Around, NESTED_MAX, Nested, OpenBefore, Parser, plan, scalar};
 use crate::decode::{Begins, Body, Context, Entry, Json, Lines, Options, Records, Text};

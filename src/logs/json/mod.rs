@@ -7,6 +7,7 @@
 mod again;
 mod braces;
 mod cloudwatch;
+mod damage;
 mod elastic;
 mod fill;
 mod insights;
@@ -30,8 +31,8 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::RecordBatch;
 
 pub use self::cloudwatch::{are_of_a_job, begins_entry};
+pub use self::damage::resume;
 use self::fill::{Fallback, Fill};
-pub use self::peel::resume;
 use self::plan::Plan;
 pub use self::scalar::Clockwork;
 use self::walk::{Cursor, Stop};
@@ -512,7 +513,7 @@ impl<'a> Parser<'a> {
         let inside = bytes.get(here + 1..end).unwrap_or_default().trim_ascii_start();
         let is_of_python = reason == walk::NO_KEY && inside.starts_with(b"'");
         let reason = if is_of_python { OF_PYTHON } else { reason };
-        let resume = peel::resume_behind(&bytes[..end], here, reason).unwrap_or(end);
+        let resume = damage::resume_behind(&bytes[..end], here, reason).unwrap_or(end);
         let mut record = &bytes[here..resume];
         while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t' | b',' | 0] = record {
             record = rest;
