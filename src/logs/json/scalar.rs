@@ -312,8 +312,8 @@ fn escape_length(text: &[u8]) -> Option<usize> {
         Some(half @ 0xd800..0xe000) => {
             let other = &behind[5..];
             let next = backslashes(other);
-            // of an odd number the last one alone begins an escape of this text
-            let is_alike = if run % 2 == 1 { next == 1 } else { next == run };
+            // in a text as deep as makes `next` of one, those before the last `next` of the run are backslashes, each of two
+            let is_alike = next.is_power_of_two() && run % (2 * next) == next;
             let is_pair = half < 0xdc00 && is_alike && matches!(code(&other[next..]), Some(0xdc00..0xe000));
             is_pair.then_some(run + 5 + next + 5)
         }
@@ -447,6 +447,9 @@ mod tests {
             r#"["\\ud800","\\ud83d\\ude00","\\\ud83d\ude00"]"#,
             serde_json::json!([r"\ufffd", r"\ud83d\ude00", r"\😀"]),
         );
+        // behind a backslash in such a text, and two backslashes with halves
+        assert!(!has_odd_escapes(br"\\\\\\ud83d\\ude00"));
+        assert!(has_odd_escapes(br"\\\\\\ud83d\\\\\\ude00"));
         check("[\"a\tb\",1]", serde_json::json!(["a\tb", 1]));
         assert_eq!((value(br#"{"a":"\ud800"#), value(br"{\"), value(b"")), (None, None, None));
     }
