@@ -297,8 +297,14 @@ pub fn sound(json: &[u8]) -> Vec<u8> {
 pub fn has_odd_escapes(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some(at) = memchr::memchr(b'\\', rest) {
-        let Some(length) = escape_length(&rest[at..]) else { return true };
-        rest = &rest[at + length..];
+        rest = &rest[at..];
+        let length = match rest {
+            // nearly all are before the quotes of a text with JSON
+            [_, b'"' | b'/' | b'n', ..] => Some(2),
+            _ => escape_length(rest),
+        };
+        let Some(length) = length else { return true };
+        rest = &rest[length..];
     }
     false
 }
