@@ -377,7 +377,13 @@ impl Reader {
                     wanted = length + PIECE;
                     continue;
                 }
-                None => length,
+                // lines that begin no row may be of one each, as what a job printed is: none is cut in two
+                None => match &kind {
+                    Some(Kind::Lines { shape, .. }) if shape.quoted.is_none() => {
+                        memchr::memrchr(b'\n', &buffer[..length]).map_or(length, |end| end + 1)
+                    }
+                    Some(Kind::Lines { .. } | Kind::Json { .. }) | None => length,
+                },
                 Some(cut) => cut,
             };
             // why a broken one ends is told of anyway, and one that grows does not end yet

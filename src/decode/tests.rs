@@ -410,6 +410,16 @@ fn a_long_text_of_lines_that_were_cut_takes_no_time() {
 }
 
 #[test]
+fn lines_that_begin_no_row_are_cut_at_their_ends() {
+    let run = format!("jr_{}", "0a".repeat(32));
+    let line = format!("2024-05-01T12:00:05.123000+00:00 {run} {}\n", "x".repeat(100_000));
+    // more than a piece of 16 MiB, behind which the next began in the middle of a line
+    let lines = (34 << 20) / line.len();
+    let outcome = read(Input::Stream(trickle(line.repeat(lines).as_bytes(), &[1 << 20])), &Options::default());
+    assert_eq!(outcome.counts.of_table("glue_log"), (lines as u64, lines as u64, 0));
+}
+
+#[test]
 fn logs_of_no_table_say_what_they_are() {
     let reason = |text: &str| {
         let outcome = read(Input::Bytes(text.to_owned().into()), &Options::default());
