@@ -217,6 +217,11 @@ fn what_lambda_is_handed_of_a_broker_is_unpacked() {
         let read = read_text(&text);
         assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-2".to_owned()], vec![]), "{text}");
     }
+    // the text of a queue or a shipper is read, though what is beside it may be taken for base64
+    for beside in [r#""messageId":"m","data":"abcd","body""#, r#""topic":"t","partition":0,"value":"abcd","message""#] {
+        let read = read_text(format!("{{{beside}:{}}}", serde_json::Value::from(event(1))));
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec![]), "{beside}");
+    }
 }
 
 #[test]
