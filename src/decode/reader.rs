@@ -377,13 +377,10 @@ impl Reader {
                     wanted = length + PIECE;
                     continue;
                 }
-                // lines that begin no row may be of one each, as what a job printed is: none is cut in two
-                None => match &kind {
-                    Some(Kind::Lines { shape, .. }) if shape.quoted.is_none() => {
-                        memchr::memrchr(b'\n', &buffer[..length]).map_or(length, |end| end + 1)
-                    }
-                    Some(Kind::Lines { .. } | Kind::Json { .. }) | None => length,
-                },
+                None if is_of_lines(kind.as_ref(), &buffer[..length]) => {
+                    memchr::memrchr(b'\n', &buffer[..length]).map_or(length, |end| end + 1)
+                }
+                None => length,
                 Some(cut) => cut,
             };
             // why a broken one ends is told of anyway, and one that grows does not end yet
@@ -739,6 +736,17 @@ impl Read for Begun {
         buffer[..count].copy_from_slice(&self.head[..count]);
         self.head.advance(count);
         Ok(count)
+    }
+}
+
+/// Whether lines that begin no record may be of one each, as what a job printed is, and what a log has between its entries in JSON.
+fn is_of_lines(kind: Option<&Kind>, text: &[u8]) -> bool {
+    match kind {
+        Some(Kind::Lines { shape, .. }) => shape.quoted.is_none(),
+        Some(Kind::Json { .. }) => {
+            !matches!(behind_blanks(text).first(), Some(b'{' | b'[' | b'"' | b',' | b'}' | b']'))
+        }
+        None => false,
     }
 }
 

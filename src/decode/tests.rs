@@ -420,6 +420,19 @@ fn lines_that_begin_no_row_are_cut_at_their_ends() {
 }
 
 #[test]
+fn lines_of_a_log_behind_an_entry_in_json_are_read_in_every_piece() {
+    let json = r#"{"level":"WARN","message":"m","logger":"L","timestamp":"2024-08-01T12:00:00Z"}"#;
+    let line = format!("24/08/01 12:00:01 ERROR A: {}\n", "x".repeat(100_000));
+    for (lines, entries) in [((34 << 20) / line.len(), 1), (30, 4)] {
+        let text = format!("{json}\n{}", line.repeat(lines)).repeat(entries);
+        let outcome = read(Input::Stream(trickle(text.as_bytes(), &[1 << 20])), &Options::default());
+        let count = ((lines + 1) * entries) as u64;
+        assert_eq!(outcome.counts.of_table("glue_log"), (count, count, 0), "{lines} lines");
+        assert!(outcome.rejects.is_empty(), "{}", outcome.rejects[0].reason);
+    }
+}
+
+#[test]
 fn logs_of_no_table_say_what_they_are() {
     let reason = |text: &str| {
         let outcome = read(Input::Bytes(text.to_owned().into()), &Options::default());

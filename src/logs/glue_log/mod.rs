@@ -4,7 +4,7 @@ mod entry;
 mod json;
 mod place;
 
-pub use self::entry::is_traceback;
+pub use self::entry::{begins_in_json, is_traceback};
 pub use self::json::settled;
 pub use self::place::{Place, is_of_a_job};
 
