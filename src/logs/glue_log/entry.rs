@@ -208,10 +208,18 @@ pub fn end_at_tabs(text: &mut [u8]) {
         let line = &text[at..text.len().min(at + LOOK)];
         let valid = line.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         let has_level = |(_, length): (i64, usize)| level(valid[length..].trim_start_matches([' ', '['])).is_some();
-        if time(valid).is_some_and(has_level) {
+        if time(valid).is_some_and(has_level) && ends_message(&text[..place]) {
             text[place] = b'\n';
         }
     }
+}
+
+/// Whether a text may end with a message, which has words, or with a line. What stands in a column before messages has none: the time of
+/// a log event, and its stream.
+fn ends_message(text: &[u8]) -> bool {
+    let line = &text[memchr::memrchr(b'\n', text).map_or(0, |end| end + 1)..];
+    let is_time = || std::str::from_utf8(line).is_ok_and(|line| time(line).is_some_and(|(_, end)| end == line.len()));
+    line.is_empty() || line.contains(&b' ') && !is_time()
 }
 
 /// `ERROR:root:message`

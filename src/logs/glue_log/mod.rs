@@ -526,6 +526,12 @@ mod tests {
             let messages = ["x", "y\n\tat a.b(C.java:1)", "z"].map(|text| Some(text.to_owned()));
             assert_eq!(texts(&rows, "message"), messages, "{between:?}");
         }
+        // what stands in columns before entries is no message
+        for columns in ["2024-05-01T12:00:09.500Z\tjr_0a", "2024-05-01 12:00:09.500"] {
+            let (rows, _) = read(&entries.map(|entry| format!("{columns}\t{entry}")).join("\n"), None, Vec::new());
+            let found: Vec<String> = texts(&rows, "message").into_iter().flatten().collect();
+            assert_eq!(found.len(), 3, "{found:?}");
+        }
         // a cell of a table that was printed is none
         let (rows, _) = read("24/05/01 12:00:01 INFO A: id\t2024-05-01 12:00:00\t7\n", None, Vec::new());
         assert_eq!(texts(&rows, "message"), [Some("id\t2024-05-01 12:00:00\t7".to_owned())]);
