@@ -215,7 +215,7 @@ impl Reader<'_> {
             while let Some(&(begin, until, _)) = lines.peek() {
                 let line = own(begin, until);
                 let belongs = !is_line && (entry::continues(first, line) || entry::is_chained(before, line));
-                if !belongs || is_printed && entry::is_plain(line) {
+                if !belongs || is_printed && (entry::is_plain(line) || entry::is_traceback(line)) {
                     break;
                 }
                 (end, before) = (until, line);
@@ -588,6 +588,17 @@ mod tests {
             assert_eq!(levels("WARN"), ["WARN"], "{exception}");
             assert!(recognize(exception.as_bytes(), &Options::default()).is_some());
         }
+    }
+
+    #[test]
+    fn an_exception_that_nobody_caught_is_no_part_of_what_was_printed_before_it() {
+        let traceback = "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    x()\nKeyError: 1";
+        let run = format!("jr_{}", "0a".repeat(32));
+        let time = format!("2024-05-01T12:00:05.123Z {run} ");
+        let text: String = format!("rows: 3\n{traceback}").lines().map(|line| format!("{time}{line}\n")).collect();
+        let (rows, _) = read(&text, None, Vec::new());
+        assert_eq!(texts(&rows, "message"), ["rows: 3", traceback].map(|text| Some(text.to_owned())));
+        assert_eq!(texts(&rows, "level"), [None, Some("ERROR".to_owned())]);
     }
 
     #[test]
