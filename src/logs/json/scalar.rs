@@ -53,6 +53,7 @@ impl Clockwork {
         if let Some(millis) = text.strip_prefix("/Date(").and_then(|text| text.strip_suffix(")/")) {
             return millis.parse::<i64>().ok()?.checked_mul(1000);
         }
+        const AMERICAN: &str = "%m/%d/%Y %I:%M:%S %p";
         const FORMS: [&str; 10] = [
             "%Y-%m-%dT%H:%M:%S%.f",
             "%Y-%m-%d %H:%M:%S%.f",
@@ -63,7 +64,7 @@ impl Clockwork {
             // the portal of Microsoft Sentinel
             "%m/%d/%Y, %I:%M:%S%.f %p",
             // PowerShell, in CSV
-            "%m/%d/%Y %I:%M:%S %p",
+            AMERICAN,
             // Kibana and OpenSearch Dashboards
             "%B %d, %Y @ %H:%M:%S%.f",
             // Java, as Gson writes dates
@@ -75,6 +76,7 @@ impl Clockwork {
         for form in FORMS {
             if let Ok(time) = chrono::NaiveDateTime::parse_from_str(plain, form)
                 && time.year() >= YEAR_MIN
+                && (form != AMERICAN || is_american(plain))
             {
                 return Some(time.and_utc().timestamp_micros());
             }
@@ -93,6 +95,12 @@ impl Clockwork {
         }
         epoch(text)
     }
+}
+
+/// Whether a date has its month first, as PowerShell writes it in the United States. It writes `1/08/2024` for the first of August in
+/// Australia, and `am` there and in Singapore.
+fn is_american(text: &str) -> bool {
+    text.ends_with('M') && !text.starts_with('0') && !text.contains("/0")
 }
 
 /// A number of seconds since the epoch, or of the thousandths of one, millionths or billionths, that does not lie past
@@ -403,7 +411,9 @@ mod tests {
         }
         assert_eq!(clock.read(b"2024-08-01 11:30"), Some(1_722_511_800_000_000));
         // the day or the month may be the first
-        assert_eq!(clock.read(b"01/08/2024 11:30:23"), None);
+        for text in ["01/08/2024 11:30:23", "1/08/2024 11:30:23 AM", "1/8/2024 11:30:23 am"] {
+            assert_eq!(clock.read(text.as_bytes()), None, "{text}");
+        }
         for text in ["24/08/01 11:30:23", "24-08-01 11:30", "8/1/24 11:30:23 AM", "24-08-01 11:30:23+00"] {
             assert_eq!(clock.read(text.as_bytes()), None, "{text}");
         }
