@@ -336,9 +336,11 @@ fn whole_log_events(cursor: &mut Cursor<'_>, start: usize, options: &Options) ->
         cursor.skip().ok()?;
         more = cursor.more_members().ok()?;
     };
-    let mut end = None;
-    let mut more = cursor.enter().ok()?;
+    if !cursor.enter().ok()? {
+        return None;
+    }
     let begin = cursor.here().ok()?;
+    let (mut end, mut more) = (None, true);
     while more && let Ok((_, behind)) = cursor.skip() {
         end = Some(behind);
         more = cursor.more_items().unwrap_or(false);

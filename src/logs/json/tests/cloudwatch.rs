@@ -55,6 +55,9 @@ fn a_damaged_log_event_of_an_envelope_costs_itself_alone() {
             );
         }
     }
+    // and of an envelope that has none, what stands behind it costs nothing
+    let none = r#"{"messageType":"DATA_MESSAGE","logEvents":[]"#;
+    assert_eq!(ids(&read_text(format!("{none}{}\n{}", event(1), event(2)))), ["id-1", "id-2"]);
     // what stands before the log events
     let read = read_text(whole.replacen("DATA_MESSAGE\"", "DATA_MESSAGE", 1));
     assert_eq!((ids(&read).len(), read.rejects.len()), (3, 1));
