@@ -37,6 +37,13 @@ fn resume_at(bytes: &[u8], from: usize, is_one: impl Fn(usize, &[u8]) -> bool) -
     })
 }
 
+/// Whether an object begins as a record or an envelope does, and no log event: these may have their `eventId` first.
+pub(super) fn begins_another(object: &[u8]) -> bool {
+    first_key(object).is_some_and(|name| {
+        !name.eq_ignore_ascii_case(b"eventid") && (NAMES_OF_ENVELOPES.contains(&name) || begins_record(name))
+    })
+}
+
 /// The first key of an object, if one begins here.
 pub(super) fn first_key(object: &[u8]) -> Option<&[u8]> {
     let rest = object.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
