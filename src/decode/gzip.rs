@@ -66,10 +66,10 @@ impl<R: Read> Gzip<R> {
             if input.is_empty() && self.between {
                 return Ok(0);
             }
-            let zeros = input.iter().take_while(|byte| **byte == 0).count();
-            if zeros > 0 && self.between {
-                // blocks are filled up with zeros, and gunzip passes over them too
-                self.source.consume(zeros);
+            // blocks are filled up with zeros, which gunzip passes over too, and who prints a file ends it with a line's end
+            let filling = input.iter().take_while(|byte| matches!(byte, 0 | b'\n' | b'\r')).count();
+            if filling > 0 && self.between {
+                self.source.consume(filling);
                 continue;
             }
             let flush = if input.is_empty() { FlushDecompress::Finish } else { FlushDecompress::None };

@@ -268,13 +268,15 @@ mod tests {
     }
 
     #[test]
-    fn zeros_behind_gzip_are_no_damage() {
+    fn zeros_and_line_ends_behind_gzip_are_no_damage() {
         let padded = [gzip(b"hello, "), vec![0; 512], gzip(b"you"), vec![0; 7]].concat();
         assert_eq!(whole(&padded, 1000), None);
         assert_eq!(stream(padded, WIDE), (b"hello, you".to_vec(), String::new()));
         let as_long = [gzip(b"hello"), vec![0; 100], gzip(b"there")].concat();
         assert_eq!(whole(&as_long, 1000), None);
         assert_eq!(stream(as_long, WIDE), (b"hellothere".to_vec(), String::new()));
+        let printed = [gzip(b"hello, "), b"\n".to_vec(), gzip(b"you"), b"\r\n".to_vec()].concat();
+        assert_eq!(stream(printed, WIDE), (b"hello, you".to_vec(), String::new()));
         let (out, why) = stream([gzip(b"hello"), vec![0, 1]].concat(), WIDE);
         assert_eq!(out, b"hello");
         assert!(!why.is_empty());

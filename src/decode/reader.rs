@@ -377,6 +377,9 @@ impl Reader {
                     wanted = length + PIECE;
                     continue;
                 }
+                None if is_of_lines(kind.as_ref(), &buffer[..length]) => {
+                    memchr::memrchr(b'\n', &buffer[..length]).map_or(length, |end| end + 1)
+                }
                 None => length,
                 Some(cut) => cut,
             };
@@ -733,6 +736,17 @@ impl Read for Begun {
         buffer[..count].copy_from_slice(&self.head[..count]);
         self.head.advance(count);
         Ok(count)
+    }
+}
+
+/// Whether lines that begin no record may be of one each, as what a job printed is, and what a log has between its entries in JSON.
+fn is_of_lines(kind: Option<&Kind>, text: &[u8]) -> bool {
+    match kind {
+        Some(Kind::Lines { shape, .. }) => shape.quoted.is_none(),
+        Some(Kind::Json { .. }) => {
+            !matches!(behind_blanks(text).first(), Some(b'{' | b'[' | b'"' | b',' | b'}' | b']'))
+        }
+        None => false,
     }
 }
 

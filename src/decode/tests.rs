@@ -410,6 +410,29 @@ fn a_long_text_of_lines_that_were_cut_takes_no_time() {
 }
 
 #[test]
+fn lines_that_begin_no_row_are_cut_at_their_ends() {
+    let run = format!("jr_{}", "0a".repeat(32));
+    let line = format!("2024-05-01T12:00:05.123000+00:00 {run} {}\n", "x".repeat(100_000));
+    // more than a piece of 16 MiB, behind which the next began in the middle of a line
+    let lines = (34 << 20) / line.len();
+    let outcome = read(Input::Stream(trickle(line.repeat(lines).as_bytes(), &[1 << 20])), &Options::default());
+    assert_eq!(outcome.counts.of_table("glue_log"), (lines as u64, lines as u64, 0));
+}
+
+#[test]
+fn lines_of_a_log_behind_an_entry_in_json_are_read_in_every_piece() {
+    let json = r#"{"level":"WARN","message":"m","logger":"L","timestamp":"2024-08-01T12:00:00Z"}"#;
+    let line = format!("24/08/01 12:00:01 ERROR A: {}\n", "x".repeat(100_000));
+    for (lines, entries) in [((34 << 20) / line.len(), 1), (30, 4)] {
+        let text = format!("{json}\n{}", line.repeat(lines)).repeat(entries);
+        let outcome = read(Input::Stream(trickle(text.as_bytes(), &[1 << 20])), &Options::default());
+        let count = ((lines + 1) * entries) as u64;
+        assert_eq!(outcome.counts.of_table("glue_log"), (count, count, 0), "{lines} lines");
+        assert!(outcome.rejects.is_empty(), "{}", outcome.rejects[0].reason);
+    }
+}
+
+#[test]
 fn logs_of_no_table_say_what_they_are() {
     let reason = |text: &str| {
         let outcome = read(Input::Bytes(text.to_owned().into()), &Options::default());

@@ -208,10 +208,18 @@ pub fn end_at_tabs(text: &mut [u8]) {
         let line = &text[at..text.len().min(at + LOOK)];
         let valid = line.utf8_chunks().next().map_or("", |chunk| chunk.valid());
         let has_level = |(_, length): (i64, usize)| level(valid[length..].trim_start_matches([' ', '['])).is_some();
-        if time(valid).is_some_and(has_level) {
+        if time(valid).is_some_and(has_level) && ends_message(&text[..place]) {
             text[place] = b'\n';
         }
     }
+}
+
+/// Whether a text may end with a message, which has words, or with a line. What stands in a column before messages has none: the time of
+/// a log event, and its stream.
+fn ends_message(text: &[u8]) -> bool {
+    let line = &text[memchr::memrchr(b'\n', text).map_or(0, |end| end + 1)..];
+    let is_time = || std::str::from_utf8(line).is_ok_and(|line| time(line).is_some_and(|(_, end)| end == line.len()));
+    line.is_empty() || line.contains(&b' ') && !is_time()
 }
 
 /// `ERROR:root:message`
@@ -259,23 +267,31 @@ pub fn begins(line: &[u8]) -> bool {
     prefix(valid.trim_end()).is_some() || without_colours(valid).is_some_and(|plain| prefix(plain.trim_end()).is_some())
 }
 
-/// Whether a line begins as an entry in JSON does, behind the time that an export puts before it: an object that has a level.
+/// Whether a line begins as an entry in JSON does, behind the time that an export puts before it: an object that has a level and a
+/// message.
 pub fn begins_in_json(line: &[u8]) -> bool {
-    const NAMES: [&str; 4] = ["\"level", "\"log.level\"", "\"log_level\"", "\"severity\""];
+    const LEVELS: [&[u8]; 4] = [b"\"level", b"\"log.level\"", b"\"log_level\"", b"\"severity\""];
+    const MESSAGES: [&[u8]; 2] = [b"\"message\"", b"\"msg\""];
     if line.first() != Some(&b'{') && line.get(10) != Some(&b'T') {
         return false;
     }
     let start = &line[..line.len().min(LOOK)];
     let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    let own = &valid[time_of_event(valid).map_or(0, |(_, length)| length)..];
-    own.starts_with("{\"") && NAMES.iter().any(|name| own.contains(name))
+    let own = &line[time_of_event(valid).map_or(0, |(_, length)| length)..];
+    let Some(inside) = own.strip_prefix(b"{").filter(|inside| inside.trim_ascii_start().starts_with(b"\"")) else {
+        return false;
+    };
+    // the level may stand behind a message of any length
+    let inside = &inside[..memchr::memchr(b'\n', inside).unwrap_or(inside.len())];
+    let has = |names: &[&[u8]]| names.iter().any(|name| memchr::memmem::find(inside, name).is_some());
+    has(&LEVELS) && has(&MESSAGES)
 }
 
 /// The entries that stand in one log event, as what a job prints at once may have several: each from a line that begins one on.
 pub fn apart(text: &[u8], start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
     let begins_at = move |line: usize| {
-        let line = &text[line..end.min(line + LOOK)];
-        let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = &text[line..end];
+        let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
         begins(line) || begins_in_json(line)
     };
     let mut next = Some(start);
@@ -311,6 +327,8 @@ pub fn without_colours(text: &str) -> Option<String> {
 /// Whether a text begins with an exception that nobody caught: a traceback of Python, of one or of a group of them, or a stack trace of
 /// Java.
 pub fn is_traceback(text: &[u8]) -> bool {
+    // a long entry is asked for each line behind it
+    let text = &text[..text.len().min(LOOK)];
     text.starts_with(b"Traceback (most recent call last):")
         || text.starts_with(b"Exception in thread \"")
         || text.trim_ascii_start().starts_with(b"+ Exception Group Traceback (most recent call last):")
@@ -399,8 +417,7 @@ fn is_quiet(entry: &[u8]) -> bool {
 
 /// Whether `line` belongs to the entry that `before` is so far.
 pub fn continues(before: &[u8], line: &[u8]) -> bool {
-    // one in JSON is a line, and has its stack trace in it
-    if begins(line) || begins_in_json(line) || begins_in_json(before) {
+    if begins(line) || begins_in_json(line) {
         return false;
     }
     // a traceback belongs to an entry that announced it, and stands alone behind a finished one, a progress bar and what tells of no failure

@@ -39,19 +39,21 @@ pub fn in_line(line: &str) -> Option<InLine> {
     };
     let message = text(message);
     let named = exception.map(|key| class(&text(key))).or_else(|| entry::exception(&message).map(str::to_owned));
+    // the notation of lines knows no zone behind a blank
     let read =
-        |text: String| entry::time(&text).map(|(time, _)| time).or_else(|| Clockwork::default().read(text.as_bytes()));
-    let time = object.get("instant").and_then(instant).or_else(|| read(text(time?)));
+        |text: String| Clockwork::default().read(text.as_bytes()).or_else(|| entry::time(&text).map(|(time, _)| time));
+    let read_time = object.get("instant").and_then(instant).or_else(|| read(text(time?)));
     let mut texts = vec![("level", level_name(&text(level)))];
     texts.extend(logger.map(|key| ("logger", text(key))));
     texts.extend(thread.map(|key| ("thread", text(key))));
     texts.extend(named.map(|class| ("exception", class)));
     texts.push(("message", message));
-    object.retain(|key, value| !value.is_null() && !keys.contains(&Some(key.as_str())));
+    let is_left = |key: &str| !keys.contains(&Some(key)) || time == Some(key) && read_time.is_none();
+    object.retain(|key, value| !value.is_null() && is_left(key));
     if !object.is_empty() {
         texts.push(("unmapped", Value::Object(object).to_string()));
     }
-    Some(InLine { time, texts })
+    Some(InLine { time: read_time, texts })
 }
 
 /// Microseconds since the epoch of log4j 2's `instant` object.
@@ -191,11 +193,31 @@ mod tests {
                 found.iter().map(|row| row.each_ref().map(|text| text.as_deref().unwrap_or_default())).collect();
             assert_eq!(found, expected, "{text}");
         }
+        // a time that nobody reads is not lost, and one is read with its zone
+        let others =
+            [("yesterday", "", r#"{"ts":"yesterday"}"#), ("2024-05-01 12:00:05 -0500", "2024-05-01T17:00:05Z", "")];
+        for (time, expected, unmapped) in others {
+            let line = format!(r#"{{"ts":"{time}","level":"INFO","msg":"x","name":"a"}}"#);
+            let found = read(&format!("24/05/01 12:00:01 INFO A: x\n{line}\n"), names);
+            let found = [0, 3].map(|column| found[1][column].as_deref().unwrap_or_default());
+            assert_eq!(found, [expected, unmapped], "{time}");
+        }
         // alone they tell what a text is, and an object that has no more than a level does not
         let exported = |json: &str| format!("2024-05-01T12:00:09.500Z {json}\n2024-05-01T12:00:09.500Z {json}\n");
         assert_eq!(read(&exported(json), names).len(), 2);
         let is_known = |text: &str| super::super::recognize(text.as_bytes(), &Options::default()).is_some();
         assert!(!is_known(&exported(r#"{"level":3,"message":"x"}"#)));
+    }
+
+    #[test]
+    fn an_entry_in_json_may_have_its_level_behind_a_long_message() {
+        let long = "x".repeat(600);
+        let line =
+            |n: u8| format!(r#"{{ "message":"{n}{long}","timestamp":"2024-05-01T12:00:0{n}Z","level":"ERROR"}}"#);
+        let text = format!("24/05/01 12:00:01 INFO A: x\n{}\n{}\nprinted\n{}\n", line(2), line(3), line(4));
+        let found = read(&text, ["level", "message", "timestamp", "logger", "thread", "exception"]);
+        let found: Vec<&str> = found.iter().map(|row| &row[1].as_deref().unwrap()[..1]).collect();
+        assert_eq!(found, ["x", "2", "3", "p", "4"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod entry;
 mod json;
 mod place;
 
-pub use self::entry::is_traceback;
+pub use self::entry::{begins_in_json, is_traceback};
 pub use self::json::settled;
 pub use self::place::{Place, is_of_a_job};
 
@@ -209,11 +209,13 @@ impl Reader<'_> {
             let time = time.or_else(|| of_event(start, end).map(|(time, _)| time));
             let first = own(start, end);
             let is_printed = time.is_some() && entry::is_plain(first);
+            // one in JSON is a line, and has its stack trace in it
+            let is_line = entry::begins_in_json(first);
             let mut before = first;
             while let Some(&(begin, until, _)) = lines.peek() {
                 let line = own(begin, until);
-                let belongs = entry::continues(first, line) || entry::is_chained(before, line);
-                if !belongs || is_printed && entry::is_plain(line) {
+                let belongs = !is_line && (entry::continues(first, line) || entry::is_chained(before, line));
+                if !belongs || is_printed && (entry::is_plain(line) || entry::is_traceback(line)) {
                     break;
                 }
                 (end, before) = (until, line);
@@ -292,8 +294,13 @@ impl Reader<'_> {
             if let Some(time) = found.time.or(time) {
                 self.columns.set_number(at("timestamp"), time);
             }
+            // what one log event has behind it was printed with it
+            let behind = text[first.len()..].trim_ascii_end();
             for &(name, ref value) in &found.texts {
-                self.columns.set_new_text(at(name), value);
+                match name {
+                    "message" if !behind.is_empty() => self.columns.set_new_text(at(name), &format!("{value}{behind}")),
+                    _ => self.columns.set_new_text(at(name), value),
+                }
             }
             return self.end_row(plain.stream, None, context);
         }
@@ -418,6 +425,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_printed_behind_an_entry_in_json_is_no_less_of_its_log_event() {
+        let json = |n: u8| format!(r#"{{"level":"ERROR","message":"m{n}","logger":"a"}}"#);
+        let text = format!("{}\nprinted\n  more\n{}\n", json(1), json(2));
+        let event = Entry { start: 0, end: text.len(), time: Some(Timestamp(1_000_000)) };
+        let (rows, counts) = read(&text, None, vec![event]);
+        assert_eq!(counts.of_table("glue_log"), (2, 2, 0));
+        assert_eq!(texts(&rows, "message"), ["m1\nprinted\n  more", "m2"].map(|text| Some(text.to_owned())));
+    }
+
+    #[test]
     fn what_is_logged_behind_a_progress_bar_is_an_entry() {
         let bar = "[Stage 1:>  (0 + 4) / 4]\r[Stage 1:=>  (2 + 2) / 4]\r                \r";
         let text = format!(
@@ -509,6 +526,12 @@ mod tests {
             let messages = ["x", "y\n\tat a.b(C.java:1)", "z"].map(|text| Some(text.to_owned()));
             assert_eq!(texts(&rows, "message"), messages, "{between:?}");
         }
+        // what stands in columns before entries is no message
+        for columns in ["2024-05-01T12:00:09.500Z\tjr_0a", "2024-05-01 12:00:09.500"] {
+            let (rows, _) = read(&entries.map(|entry| format!("{columns}\t{entry}")).join("\n"), None, Vec::new());
+            let found: Vec<String> = texts(&rows, "message").into_iter().flatten().collect();
+            assert_eq!(found.len(), 3, "{found:?}");
+        }
         // a cell of a table that was printed is none
         let (rows, _) = read("24/05/01 12:00:01 INFO A: id\t2024-05-01 12:00:00\t7\n", None, Vec::new());
         assert_eq!(texts(&rows, "message"), [Some("id\t2024-05-01 12:00:00\t7".to_owned())]);
@@ -565,6 +588,17 @@ mod tests {
             assert_eq!(levels("WARN"), ["WARN"], "{exception}");
             assert!(recognize(exception.as_bytes(), &Options::default()).is_some());
         }
+    }
+
+    #[test]
+    fn an_exception_that_nobody_caught_is_no_part_of_what_was_printed_before_it() {
+        let traceback = "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    x()\nKeyError: 1";
+        let run = format!("jr_{}", "0a".repeat(32));
+        let time = format!("2024-05-01T12:00:05.123Z {run} ");
+        let text: String = format!("rows: 3\n{traceback}").lines().map(|line| format!("{time}{line}\n")).collect();
+        let (rows, _) = read(&text, None, Vec::new());
+        assert_eq!(texts(&rows, "message"), ["rows: 3", traceback].map(|text| Some(text.to_owned())));
+        assert_eq!(texts(&rows, "level"), [None, Some("ERROR".to_owned())]);
     }
 
     #[test]

@@ -27,7 +27,10 @@ impl Place {
             "-driver" => (Some("driver"), None),
             "-progress-bar" => (Some("progress"), None),
             rest if rest.starts_with("-job-insights") => (Some("insights"), None),
-            rest => (Some("executor"), Some(rest[1..].to_owned())),
+            rest => {
+                let name = rest.strip_prefix(|_: char| true).unwrap_or(rest);
+                (Some("executor"), Some(name.to_owned()))
+            }
         };
         Place { source, executor, run: Some(run.to_owned()) }
     }
@@ -90,6 +93,7 @@ mod tests {
         check("/aws-glue/jobs/error", "RUN_g-77", Some("executor"), Some("g-77"), "RUN");
         check("/aws-glue/jobs/output", "RUN_attempt_2", Some("output"), None, "RUN_attempt_2");
         check("/aws-glue/jobs/error", "RUN-job-insights-rca-driver", Some("insights"), None, "RUN");
+        check("/aws-glue/jobs/error", "RUNé3", Some("executor"), Some("3"), "RUN");
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::damage::{begins_another, first_key};
 use super::insights::holds_record;
-use super::peel::{Member, Members, first_key, is_evident};
+use super::peel::{Member, Members, is_evident};
 use super::walk::{Cursor, Stop};
 use super::{Around, NESTED_MAX, Nested, OpenBefore, Parser, plan, scalar};
 use crate::decode::{Begins, Body, Context, Entry, Json, Lines, Options, Records, Text};
@@ -128,7 +129,7 @@ impl Parser<'_> {
         around: &Around<'_>,
     ) -> Option<(usize, bool)> {
         let found = whole_log_events(cursor, start, self.options).filter(|_| around.depth < NESTED_MAX)?;
-        Some((self.take_whole(cursor.bytes(), start, found.end?, found.is_printed, around), found.is_printed))
+        Some((self.take_whole(cursor.bytes(), start, found.end?, &found, around), found.is_printed))
     }
 
     /// Of an envelope that begins at `start` and is damaged, takes the log events before the damage. Gives where the damaged one
@@ -142,15 +143,18 @@ impl Parser<'_> {
     ) -> Option<usize> {
         let found = whole_log_events(cursor, start, self.options).filter(|_| around.depth < NESTED_MAX)?;
         let Some(end) = found.end else { return Some(found.begin) };
-        Some(self.take_whole(cursor.bytes(), start, end, found.is_printed, around))
+        Some(self.take_whole(cursor.bytes(), start, end, &found, around))
     }
 
     /// Takes the log events up to `end` of the envelope that begins at `start`. Gives where the rest begins.
-    fn take_whole(&mut self, bytes: &[u8], start: usize, end: usize, is_printed: bool, around: &Around<'_>) -> usize {
+    fn take_whole(&mut self, bytes: &[u8], start: usize, end: usize, whole: &Whole, around: &Around<'_>) -> usize {
         let text = Text::new([&bytes[start..end], b"]}"].concat());
         let context = around.context.cloned().unwrap_or_default();
         self.nested.push(Nested { text, context, depth: around.depth + 1 });
-        let is_between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',' || is_printed && *byte == b']';
+        if whole.is_followed {
+            return end;
+        }
+        let is_between = |byte: &u8| byte.is_ascii_whitespace() || *byte == b',' || whole.is_printed && *byte == b']';
         end + bytes[end..].iter().take_while(|byte| **byte != 0 && is_between(byte)).count()
     }
 }
@@ -305,6 +309,8 @@ struct Whole {
     begin: usize,
     /// Behind the last, when there is one.
     end: Option<usize>,
+    /// The envelope is cut off behind a comma, and a record or an envelope stands there.
+    is_followed: bool,
     /// The AWS CLI printed the envelope of a Glue job.
     is_printed: bool,
 }
@@ -335,14 +341,23 @@ fn whole_log_events(cursor: &mut Cursor<'_>, start: usize, options: &Options) ->
         cursor.skip().ok()?;
         more = cursor.more_members().ok()?;
     };
-    let mut end = None;
-    let mut more = cursor.enter().ok()?;
-    let begin = cursor.here().ok()?;
-    while more && let Ok((_, behind)) = cursor.skip() {
-        end = Some(behind);
-        more = cursor.more_items().unwrap_or(false);
+    if !cursor.enter().ok()? {
+        return None;
     }
-    Some(Whole { begin, end, is_printed })
+    let begin = cursor.here().ok()?;
+    let mut whole = Whole { begin, end: None, is_followed: false, is_printed };
+    while let Ok(at) = cursor.here() {
+        whole.is_followed = begins_another(&cursor.bytes()[at..]);
+        if whole.is_followed {
+            break;
+        }
+        let Ok((_, behind)) = cursor.skip() else { break };
+        whole.end = Some(behind);
+        if !cursor.more_items().unwrap_or(false) {
+            break;
+        }
+    }
+    (whole.end.is_some() || !whole.is_followed).then_some(whole)
 }
 
 /// The first key of the log events in the envelope that begins here, if one does.

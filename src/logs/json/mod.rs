@@ -7,6 +7,7 @@
 mod again;
 mod braces;
 mod cloudwatch;
+mod damage;
 mod elastic;
 mod fill;
 mod insights;
@@ -30,8 +31,8 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::RecordBatch;
 
 pub use self::cloudwatch::{are_of_a_job, begins_entry};
+pub use self::damage::resume;
 use self::fill::{Fallback, Fill};
-pub use self::peel::resume;
 use self::plan::Plan;
 pub use self::scalar::Clockwork;
 use self::walk::{Cursor, Stop};
@@ -512,19 +513,21 @@ impl<'a> Parser<'a> {
     /// Rejects what begins at `here`; where reading goes on.
     #[cold]
     fn damage(&mut self, bytes: &[u8], here: usize, end: usize, reason: &str, around: &Around<'_>) -> usize {
+        /// What tells an entry of a log is shorter.
+        const LOOK: usize = 1 << 10;
         let table = self.last_table();
         let inside = bytes.get(here + 1..end).unwrap_or_default().trim_ascii_start();
         let is_of_python = reason == walk::NO_KEY && inside.starts_with(b"'");
         let reason = if is_of_python { OF_PYTHON } else { reason };
-        let resume = peel::resume_behind(&bytes[..end], here, reason).unwrap_or(end);
+        let resume = damage::resume_behind(&bytes[..end], here, reason).unwrap_or(end);
         let mut record = &bytes[here..resume];
         while let [rest @ .., b' ' | b'\n' | b'\r' | b'\t' | b',' | 0] = record {
             record = rest;
         }
         // a job that logs in JSON has lines of Spark's log between its own
-        let is_entry = table == GLUE_LOG.name
-            && record.first() != Some(&b'{')
-            && glue_log::begins_entry(&String::from_utf8_lossy(record));
+        let is_entry = record.first() != Some(&b'{')
+            && glue_log::begins_entry(&String::from_utf8_lossy(&record[..record.len().min(LOOK)]))
+            && (table == GLUE_LOG.name || is_between_entries(&bytes[..end], here, resume));
         if !(is_entry && self.message(record, here, None, around)) {
             self.reject(table, here, reason, record, around);
         }
@@ -747,6 +750,19 @@ fn time_of_export(bytes: &[u8]) -> Option<usize> {
         [b' ', b'{', ..] => Some(bytes.len() - behind.len() + stream + 1),
         _ => None,
     }
+}
+
+/// Whether what stands from `here` to `resume` is behind or before an entry of a log in JSON, or all that a piece of a text has.
+#[cold]
+fn is_between_entries(bytes: &[u8], here: usize, resume: usize) -> bool {
+    /// No more is looked at of a line, or a text of one line would be searched for each of its records.
+    const LINE_MAX: usize = 64 << 10;
+    let (before, behind) =
+        (&bytes[here.saturating_sub(LINE_MAX)..here], &bytes[resume..bytes.len().min(resume + LINE_MAX)]);
+    let before = before.trim_ascii_end();
+    let line = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
+    let is_all = before.is_empty() && behind.trim_ascii().is_empty();
+    is_all || glue_log::begins_in_json(&before[line..]) || glue_log::begins_in_json(behind)
 }
 
 /// Length of what stands before an object in its line ([`may_precede_object`]).

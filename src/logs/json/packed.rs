@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws_smithy_types::base64;
 use bytes::Bytes;
 
-use super::peel::{Member, Members};
+use super::peel::{Member, Members, NAMES_OF_TEXT};
 use super::{Around, NESTED_MAX, Parser, scalar};
 use crate::decode::{self, Body, Context, Input, Options, Records};
 use crate::table::Origin;
@@ -43,12 +43,15 @@ pub(super) fn data<'m, 'a>(object: &'m Members<'a>) -> Option<&'m Member<'a>> {
     {
         return Some(data);
     }
+    // where a message of a queue or a shipper has a text, that is what was logged
+    let has_text = || object.members.iter().any(|member| NAMES_OF_TEXT.contains(&member.name));
     if ["topic", "partition"].iter().all(|name| object.get(name).is_some()) {
-        return object.get("value").filter(|value| value.value.starts_with(b"\""));
+        return object.get("value").filter(|value| value.value.starts_with(b"\"") && !has_text());
     }
     let data = object.get("data").filter(|data| data.value.starts_with(b"\""))?;
-    let beside = ["recordId", "sequenceNumber", "messageId"];
-    let is_known = object.members.len() == 1 || beside.iter().any(|name| object.get(name).is_some());
+    let is_known = object.members.len() == 1
+        || ["recordId", "sequenceNumber"].iter().any(|name| object.get(name).is_some())
+        || object.get("messageId").is_some() && !has_text();
     is_known.then_some(data)
 }
 

@@ -1,5 +1,6 @@
 //! JSON scalars and string contents → the values of columns.
 
+use chrono::Datelike;
 use serde_json::Value;
 
 use crate::decode::cut::closing_quote;
@@ -52,6 +53,7 @@ impl Clockwork {
         if let Some(millis) = text.strip_prefix("/Date(").and_then(|text| text.strip_suffix(")/")) {
             return millis.parse::<i64>().ok()?.checked_mul(1000);
         }
+        const AMERICAN: &str = "%m/%d/%Y %I:%M:%S %p";
         const FORMS: [&str; 10] = [
             "%Y-%m-%dT%H:%M:%S%.f",
             "%Y-%m-%d %H:%M:%S%.f",
@@ -62,21 +64,28 @@ impl Clockwork {
             // the portal of Microsoft Sentinel
             "%m/%d/%Y, %I:%M:%S%.f %p",
             // PowerShell, in CSV
-            "%m/%d/%Y %I:%M:%S %p",
+            AMERICAN,
             // Kibana and OpenSearch Dashboards
             "%B %d, %Y @ %H:%M:%S%.f",
             // Java, as Gson writes dates
             "%B %d, %Y, %I:%M:%S %p",
             "%B %d, %Y %I:%M:%S %p",
         ];
+        // a year of two digits is none of the first century: who knows the order of `24/05/01` reads it
+        const YEAR_MIN: i32 = 1000;
         for form in FORMS {
-            if let Ok(time) = chrono::NaiveDateTime::parse_from_str(plain, form) {
+            if let Ok(time) = chrono::NaiveDateTime::parse_from_str(plain, form)
+                && time.year() >= YEAR_MIN
+                && (form != AMERICAN || is_american(plain))
+            {
                 return Some(time.and_utc().timestamp_micros());
             }
         }
         // PostgreSQL, Ruby and Go print the second, and the console shows the last
         for form in ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%B %d, %Y, %H:%M:%S (UTC%:z)"] {
-            if let Ok(time) = chrono::DateTime::parse_from_str(plain, form) {
+            if let Ok(time) = chrono::DateTime::parse_from_str(plain, form)
+                && time.year() >= YEAR_MIN
+            {
                 return Some(time.timestamp_micros());
             }
         }
@@ -86,6 +95,12 @@ impl Clockwork {
         }
         epoch(text)
     }
+}
+
+/// Whether a date has its month first, as PowerShell writes it in the United States. It writes `1/08/2024` for the first of August in
+/// Australia, and `am` there and in Singapore.
+fn is_american(text: &str) -> bool {
+    text.ends_with('M') && !text.starts_with('0') && !text.contains("/0")
 }
 
 /// A number of seconds since the epoch, or of the thousandths of one, millionths or billionths, that does not lie past
@@ -290,8 +305,14 @@ pub fn sound(json: &[u8]) -> Vec<u8> {
 pub fn has_odd_escapes(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some(at) = memchr::memchr(b'\\', rest) {
-        let Some(length) = escape_length(&rest[at..]) else { return true };
-        rest = &rest[at + length..];
+        rest = &rest[at..];
+        let length = match rest {
+            // nearly all are before the quotes of a text with JSON
+            [_, b'"' | b'/' | b'n', ..] => Some(2),
+            _ => escape_length(rest),
+        };
+        let Some(length) = length else { return true };
+        rest = &rest[length..];
     }
     false
 }
@@ -305,8 +326,8 @@ fn escape_length(text: &[u8]) -> Option<usize> {
         Some(half @ 0xd800..0xe000) => {
             let other = &behind[5..];
             let next = backslashes(other);
-            // of an odd number the last one alone begins an escape of this text
-            let is_alike = if run % 2 == 1 { next == 1 } else { next == run };
+            // in a text as deep as makes `next` of one, those before the last `next` of the run are backslashes, each of two
+            let is_alike = next.is_power_of_two() && run % (2 * next) == next;
             let is_pair = half < 0xdc00 && is_alike && matches!(code(&other[next..]), Some(0xdc00..0xe000));
             is_pair.then_some(run + 5 + next + 5)
         }
@@ -390,7 +411,12 @@ mod tests {
         }
         assert_eq!(clock.read(b"2024-08-01 11:30"), Some(1_722_511_800_000_000));
         // the day or the month may be the first
-        assert_eq!(clock.read(b"01/08/2024 11:30:23"), None);
+        for text in ["01/08/2024 11:30:23", "1/08/2024 11:30:23 AM", "1/8/2024 11:30:23 am"] {
+            assert_eq!(clock.read(text.as_bytes()), None, "{text}");
+        }
+        for text in ["24/08/01 11:30:23", "24-08-01 11:30", "8/1/24 11:30:23 AM", "24-08-01 11:30:23+00"] {
+            assert_eq!(clock.read(text.as_bytes()), None, "{text}");
+        }
         assert_eq!(clock.read(b"yesterday"), None);
         assert_eq!(clock.read(b"inf"), None);
     }
@@ -437,6 +463,9 @@ mod tests {
             r#"["\\ud800","\\ud83d\\ude00","\\\ud83d\ude00"]"#,
             serde_json::json!([r"\ud800", r"\ud83d\ude00", r"\😀"]),
         );
+        // behind a backslash in such a text, and two backslashes with halves
+        assert!(!has_odd_escapes(br"\\\\\\ud83d\\ude00"));
+        assert!(has_odd_escapes(br"\\\\\\ud83d\\\\\\ude00"));
         check("[\"a\tb\",1]", serde_json::json!(["a\tb", 1]));
         assert_eq!((value(br#"{"a":"\ud800"#), value(br"{\"), value(b"")), (None, None, None));
     }

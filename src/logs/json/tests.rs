@@ -217,6 +217,11 @@ fn what_lambda_is_handed_of_a_broker_is_unpacked() {
         let read = read_text(&text);
         assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-2".to_owned()], vec![]), "{text}");
     }
+    // the text of a queue or a shipper is read, though what is beside it may be taken for base64
+    for beside in [r#""messageId":"m","data":"abcd","body""#, r#""topic":"t","partition":0,"value":"abcd","message""#] {
+        let read = read_text(format!("{{{beside}:{}}}", serde_json::Value::from(event(1))));
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec![]), "{beside}");
+    }
 }
 
 #[test]
@@ -886,6 +891,9 @@ fn lines_of_a_glue_log_between_entries_in_json_are_read() {
     assert_eq!(levels, some(&["ERROR", "ERROR", "INFO", "INFO", "WARN", "WARN", "WARN"]));
     let exceptions = column(&read, "glue_log", "exception");
     assert_eq!(exceptions.into_iter().flatten().collect::<Vec<_>>(), ["java.io.IOException"; 2]);
+    // whatever was read before them
+    let read = read_text(format!("{}\n{lines}\n{json}\n", event(1)));
+    assert_eq!((reasons(&read), column(&read, "glue_log", "level").len()), (vec![], 3));
     // between other records they are what a tool wrote
     assert_eq!(reasons(&read_text(format!("{}\n{lines}\n{}\n", event(1), event(2)))), ["not JSON"]);
 }

@@ -55,6 +55,15 @@ fn a_damaged_log_event_of_an_envelope_costs_itself_alone() {
             );
         }
     }
+    // behind a comma where one is cut off stands another, which is none of its log events
+    let comma = whole.find("},{").unwrap() + 2;
+    let read = read_text(format!("{}\n{}", &whole[..comma], envelope(&[event(4)])));
+    let mut found = ids(&read);
+    found.sort();
+    assert_eq!((found, read.rejects.len()), (vec!["id-1".to_owned(), "id-4".to_owned()], 1));
+    // and of an envelope that has none, what stands behind it costs nothing
+    let none = r#"{"messageType":"DATA_MESSAGE","logEvents":[]"#;
+    assert_eq!(ids(&read_text(format!("{none}{}\n{}", event(1), event(2)))), ["id-1", "id-2"]);
     // what stands before the log events
     let read = read_text(whole.replacen("DATA_MESSAGE\"", "DATA_MESSAGE", 1));
     assert_eq!((ids(&read).len(), read.rejects.len()), (3, 1));
