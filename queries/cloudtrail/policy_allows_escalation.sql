@@ -22,7 +22,7 @@ WHERE eventSource IN ('iam.amazonaws.com', 'sso.amazonaws.com')
              AND NOT json_contains(s, 'Condition')
              AND (json_contains(s, 'NotResource')
                   OR regexp_like(s ->> 'Resource', '(^|")([*]|arn:[a-z-]+:[a-z*]*(:[*:]*)?|arn:[a-z-]+:iam::[0-9*]*:((user|role|group|policy)/)?[*])("|$)'))
-             AND (regexp_like(s ->> 'Action', '(?i)(^|")(iam:([*]([a-z*]*(policy|accesskey|profile|group|version)[*]?)?|(pu?|at?|att|cr?|cre|up?|upd|se?|set|add?)[*]|(put|attach)([*]|(user|role|group)policy)|create([*]|accesskey|loginprofile|policyversion|servicespecificcredential)|update([*]|assumerolepolicy|loginprofile|samlprovider)|addusertogroup|setdefaultpolicyversion)|i[*]:[*]|sso:([*]|(create|put|attach)[*]|createaccountassignment|putinlinepolicytopermissionset|attachmanagedpolicytopermissionset)|sts:([*]|assumerole)|[*?]+(:[*?]+)?)("|$)')
+             AND (regexp_like(s ->> 'Action', '(?i)(^|")(iam:([*?]+|[*]([a-z*]*(policy|accesskey|profile|group|version)[*]?)?|(pu?|at?|att|cr?|cre|up?|upd|se?|set|add?)[*]|(put|attach)([*]|(user|role|group)policy)|create([*]|accesskey|loginprofile|policyversion|servicespecificcredential)|update([*]|assumerolepolicy|loginprofile|samlprovider)|addusertogroup|setdefaultpolicyversion)|i[*]:[*]|sso:([*]|(create|put|attach)[*]|createaccountassignment|putinlinepolicytopermissionset|attachmanagedpolicytopermissionset)|sts:([*]|assumerole)|[*?]+(:[*?]+)?)("|$)')
                   -- all but IAM is what PowerUserAccess gives
                   OR json_contains(s, 'NotAction') AND NOT regexp_like(s ->> 'NotAction', '(?i)(^|")iam:[*]("|$)')))
   AND errorCode IS NULL
