@@ -9,7 +9,7 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'loadBalancerArn', requestParameters ->> 'loadBalancerName', requestParameters ->> 'id', requestParameters ->> 'restApiId', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'resourceArn', requestParameters ->> 'directoryId', requestParameters ->> 'name', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', requestParameters ->> 'serverId', account) AS resource,
+       coalesce(requestParameters ->> 'clusterIdentifier', requestParameters ->> 'fileSystemId', requestParameters ->> 'loadBalancerArn', requestParameters ->> 'loadBalancerName', requestParameters ->> 'id', requestParameters ->> 'restApiId', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'resourceArn', requestParameters ->> 'directoryId', requestParameters ->> 'name', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', requestParameters ->> 'serverId', account) AS resource,
        -- controllers of clusters say again and again what is so
        CASE WHEN eventName = 'ModifyLoadBalancerAttributes'
                  AND NOT is_by_hand() THEN 'low' ELSE 'medium' END AS severity,
@@ -22,10 +22,11 @@ SELECT eventTime,
             WHEN eventSource = 'transfer.amazonaws.com' THEN 'Log of a file server was turned off'
             ELSE 'Real-time log of a distribution was deleted' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('redshift.amazonaws.com', 'elasticloadbalancing.amazonaws.com', 'apigateway.amazonaws.com', 'rds.amazonaws.com', 'ds.amazonaws.com', 'cloudfront.amazonaws.com', 'mq.amazonaws.com', 'transfer.amazonaws.com')
-  AND eventName IN ('DisableLogging', 'ModifyLoadBalancerAttributes', 'UpdateStage', 'StopActivityStream', 'ModifyDBInstance', 'ModifyDBCluster', 'DeleteLogSubscription', 'DeleteRealtimeLogConfig', 'DeleteRealtimeLogConfig2020_05_31', 'UpdateBroker', 'UpdateServer')
+WHERE eventSource IN ('redshift.amazonaws.com', 'elasticloadbalancing.amazonaws.com', 'apigateway.amazonaws.com', 'rds.amazonaws.com', 'ds.amazonaws.com', 'cloudfront.amazonaws.com', 'mq.amazonaws.com', 'transfer.amazonaws.com', 'fsx.amazonaws.com')
+  AND eventName IN ('DisableLogging', 'ModifyLoadBalancerAttributes', 'UpdateStage', 'StopActivityStream', 'ModifyDBInstance', 'ModifyDBCluster', 'DeleteLogSubscription', 'DeleteRealtimeLogConfig', 'DeleteRealtimeLogConfig2020_05_31', 'UpdateBroker', 'UpdateServer', 'UpdateFileSystem')
   AND (eventName IN ('DisableLogging', 'StopActivityStream', 'DeleteLogSubscription', 'DeleteRealtimeLogConfig', 'DeleteRealtimeLogConfig2020_05_31')
        OR requestParameters -> 'logs' ->> 'audit' = 'false'
+       OR json_get_str(requestParameters, 'windowsConfiguration', 'auditLogConfiguration', 'fileAccessAuditLogLevel') = 'DISABLED'
        OR requestParameters ->> 'loggingRole' = '' AND NOT json_exists(requestParameters, 'structuredLogDestinations')
        OR json_length(requestParameters, 'cloudwatchLogsExportConfiguration', 'disableLogTypes') >= 1
        OR regexp_like(requestParameters, '"access_logs\.s3\.enabled"\s*,\s*"value"\s*:\s*"false"|"accessLog"\s*:\s*[{]\s*"enabled"\s*:\s*false')

@@ -26,6 +26,9 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'ssm.amazonaws.com', 'lambda.amazonaw
        OR regexp_like(requestParameters, '"InternetGatewayBlockMode"\s*:\s*"off"|"HttpTokens"\s*:\s*"optional"|"(blockPublicPolicy|restrictPublicResource|blockPublicSecurityGroupRules)"\s*:\s*false')
        OR requestParameters -> 'codeSigningPolicies' ->> 'untrustedArtifactOnDeployment' = 'Warn'
        OR requestParameters ->> 'type' = 'HOOK'
+       -- the guard of EMR stays on, and lets every port through
+       OR array_any_match(json_get_array(requestParameters, 'blockPublicAccessConfiguration', 'permittedPublicSecurityGroupRuleRanges'),
+                          r -> coalesce(json_get_int(r, 'maxRange'), json_get_int(r, 'minRange')) - json_get_int(r, 'minRange') >= 1000)
        OR requestParameters ->> 'settingId' LIKE '%/ssm/documents/console/public-sharing-permission'
           AND requestParameters ->> 'settingValue' = 'Enable')
   AND errorCode IS NULL

@@ -19,7 +19,7 @@ WHERE eventSource IN ('lambda.amazonaws.com', 'ecs.amazonaws.com', 'cloudformati
                     'iot.amazonaws.com', 'autoscaling.amazonaws.com', 'iam.amazonaws.com', 'imagebuilder.amazonaws.com', 'airflow.amazonaws.com', 'databrew.amazonaws.com', 'elasticbeanstalk.amazonaws.com',
                     'omics.amazonaws.com', 'braket.amazonaws.com', 'synthetics.amazonaws.com', 'kinesisanalytics.amazonaws.com', 'emr-containers.amazonaws.com', 'deadline.amazonaws.com')
   AND eventName <> 'CreateAccessEntry'
-  AND regexp_like(eventName, '^(Create|Register|Run|Start|Add(Role)|Update(FunctionConfiguration|StateMachine|Project|Stack|Service|Pipeline|Environment|Domain|UserProfile|Canary|Application|PodIdentityAssociation))')
+  AND regexp_like(eventName, '^(Create|Register|Run|Start|Add(Role)|Update(FunctionConfiguration|StateMachine|Project|Stack|Service|Pipeline|Environment|Domain|UserProfile|Canary|Application|PodIdentityAssociation|NotebookInstance|AgentRuntime|Addon|Capability))')
   AND (regexp_like(requestParameters, '(?i)"optionName"\s*:\s*"IamInstanceProfile"\s*,\s*"value"\s*:\s*"[^"]*(admin|poweruser)')
        OR regexp_like(requestParameters, '(?i)(:(role|instance-profile)/|"(roleName|jobFlowRole|iamInstanceProfile|name)"\s*:\s*")([^"]*[^a-z"])?(admins?|administrators?|administratoraccess|poweruser(access)?)([^a-z]|$)|(?-i:(:(role|instance-profile)/|"(roleName|jobFlowRole|iamInstanceProfile|instanceProfileName)"\s*:\s*")[^"]*Admin(istrator)?s?([A-Z]|[^A-Za-z]|$))'))
   AND errorCode IS NULL

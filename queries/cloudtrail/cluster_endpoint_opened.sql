@@ -13,6 +13,11 @@ FROM cloudtrail
 WHERE eventSource = 'eks.amazonaws.com'
   AND eventName IN ('UpdateClusterConfig', 'CreateCluster')
   AND errorCode IS NULL
-  AND requestParameters -> 'resourcesVpcConfig' ->> 'endpointPublicAccess' = 'true'
-  AND (requestParameters -> 'resourcesVpcConfig' ->> 'publicAccessCidrs' LIKE '%"0.0.0.0/0"%'
-       OR (eventName = 'CreateCluster' AND requestParameters -> 'resourcesVpcConfig' ->> 'publicAccessCidrs' IS NULL))
+  AND (requestParameters -> 'resourcesVpcConfig' ->> 'endpointPublicAccess' = 'true'
+       -- ranges alone, for an endpoint that is public
+       OR requestParameters -> 'resourcesVpcConfig' ->> 'endpointPublicAccess' IS NULL)
+  -- the internet in halves or quarters is the internet
+  AND (regexp_like(requestParameters -> 'resourcesVpcConfig' ->> 'publicAccessCidrs', '/[0-7]"|::/[0-3]"')
+       OR (eventName = 'CreateCluster'
+           AND requestParameters -> 'resourcesVpcConfig' ->> 'endpointPublicAccess' = 'true'
+           AND requestParameters -> 'resourcesVpcConfig' ->> 'publicAccessCidrs' IS NULL))

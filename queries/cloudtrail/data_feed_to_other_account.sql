@@ -24,17 +24,18 @@ SELECT eventTime,
             WHEN eventName = 'AddLayerVersionPermission20181031' THEN 'Lambda layer was shared with another account'
             WHEN eventName = 'CreateReplicationConfiguration' THEN 'File system replicates to another account'
             WHEN eventName = 'EnableKinesisStreamingDestination' THEN 'Changes of a table are sent to a stream of another account'
+            WHEN eventName IN ('PutTableBucketReplication', 'PutTableReplication') THEN 'Table bucket of S3 replicates to another account'
             WHEN eventName = 'PutRepositoryTriggers' THEN 'Pushes to a code repository are told to another account'
             ELSE 'Data set was granted to another account' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('redshift.amazonaws.com', 's3.amazonaws.com', 'ecr.amazonaws.com', 'ec2.amazonaws.com', 'backup.amazonaws.com', 'dlm.amazonaws.com', 'sns.amazonaws.com', 'sqs.amazonaws.com', 'lambda.amazonaws.com',
-                      'elasticfilesystem.amazonaws.com', 'dynamodb.amazonaws.com', 'codecommit.amazonaws.com', 'dataexchange.amazonaws.com')
+                      'elasticfilesystem.amazonaws.com', 'dynamodb.amazonaws.com', 'codecommit.amazonaws.com', 'dataexchange.amazonaws.com', 's3tables.amazonaws.com')
   AND eventName IN ('AuthorizeDataShare', 'AuthorizeEndpointAccess', 'CreateAccessPoint', 'CreateAccessGrant', 'PutBucketInventoryConfiguration', 'PutBucketNotification', 'PutReplicationConfiguration', 'ModifyFpgaImageAttribute',
                       'StartCopyJob', 'CreateBackupPlan', 'UpdateBackupPlan', 'CreateLifecyclePolicy', 'UpdateLifecyclePolicy', 'AddPermission', 'AddLayerVersionPermission20181031',
-                      'CreateReplicationConfiguration', 'EnableKinesisStreamingDestination', 'PutRepositoryTriggers', 'CreateDataGrant')
+                      'CreateReplicationConfiguration', 'EnableKinesisStreamingDestination', 'PutRepositoryTriggers', 'CreateDataGrant', 'PutTableBucketReplication', 'PutTableReplication')
   -- which account is named where somebody else may be
   AND regexp_like(replace(requestParameters, account, ''),
-                '(?i)"(consumerIdentifier|account|bucketAccountId|accountId|registryId|UserId|principal|receiverPrincipal|content)"\s*:\s*"(\*|[0-9]{12})"|"(TargetAccounts|aWSAccountIds?)"\s*:\s*\[?\s*"[0-9]{12}|"(granteeIdentifier|destinationBackupVaultArn|Queue|Topic|CloudFunction|fileSystemId|streamArn|destinationArn)"\s*:\s*"arn:[a-z-]+:[a-z]+:[a-z0-9-]*:[0-9]{12}:')
+                '(?i)"(consumerIdentifier|account|bucketAccountId|accountId|registryId|UserId|principal|receiverPrincipal|content)"\s*:\s*"(\*|[0-9]{12})"|"(TargetAccounts|aWSAccountIds?)"\s*:\s*\[?\s*"[0-9]{12}|"(granteeIdentifier|destinationBackupVaultArn|Queue|Topic|CloudFunction|fileSystemId|streamArn|destinationArn|destinationTableBucketARN)"\s*:\s*"arn:[a-z-]+:[a-z0-9]+:[a-z0-9-]*:[0-9]{12}:')
   -- a layer for the organization
   AND NOT json_contains(requestParameters, 'organizationId')
   AND errorCode IS NULL

@@ -8,15 +8,15 @@ SELECT eventTime,
        errorCode,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'fileSystemId', requestParameters ->> 'userId', requestParameters ->> 'userName') AS resource,
+       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'fileSystemId', requestParameters ->> 'userId', requestParameters ->> 'userName', requestParameters ->> 'namespaceName', requestParameters ->> 'relationalDatabaseName') AS resource,
        CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NULL AND eventName IN ('ModifyUser', 'UpdateUser') THEN 'User of a cache no longer needs a password'
             WHEN errorCode IS NULL AND eventName = 'UpdateFileSystem' THEN 'Password of the administrator of a file system was changed'
             WHEN errorCode IS NULL THEN 'Master password or master user of a database or search domain was changed'
             ELSE 'Somebody tried to change the master password of a database' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'docdb-elastic.amazonaws.com', 'fsx.amazonaws.com', 'elasticache.amazonaws.com', 'memorydb.amazonaws.com')
-  AND eventName IN ('ModifyDBInstance', 'ModifyDBCluster', 'ModifyCluster', 'UpdateDomainConfig', 'UpdateCluster', 'UpdateFileSystem', 'ModifyUser', 'UpdateUser')
+WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'docdb-elastic.amazonaws.com', 'fsx.amazonaws.com', 'elasticache.amazonaws.com', 'memorydb.amazonaws.com', 'redshift-serverless.amazonaws.com', 'lightsail.amazonaws.com')
+  AND eventName IN ('ModifyDBInstance', 'ModifyDBCluster', 'ModifyCluster', 'UpdateDomainConfig', 'UpdateCluster', 'UpdateFileSystem', 'ModifyUser', 'UpdateUser', 'UpdateNamespace', 'UpdateRelationalDatabase')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND (json_contains(requestParameters, 'masterUserPassword')
        OR json_contains(requestParameters, 'advancedSecurityOptions', 'masterUserOptions')

@@ -9,11 +9,11 @@ SELECT eventTime,
        requestParameters ->> 's3BucketOwner' AS bucket_owner,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'sourceArn', requestParameters ->> 'tableArn', requestParameters ->> 'sourceSnapshotName', requestParameters ->> 'graphIdentifier') AS resource,
+       coalesce(requestParameters ->> 'sourceArn', requestParameters ->> 'tableArn', requestParameters ->> 'sourceSnapshotName', requestParameters ->> 'graphIdentifier', requestParameters ->> 'serverlessCacheSnapshotName') AS resource,
        CASE WHEN requestParameters ->> 's3BucketOwner' != account THEN 'high' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('rds.amazonaws.com', 'dynamodb.amazonaws.com', 'elasticache.amazonaws.com', 'memorydb.amazonaws.com', 'neptune-graph.amazonaws.com')
-  AND eventName IN ('StartExportTask', 'ExportTableToPointInTime', 'CopySnapshot')
+  AND eventName IN ('StartExportTask', 'ExportTableToPointInTime', 'CopySnapshot', 'ExportServerlessCacheSnapshot')
   AND (eventName <> 'CopySnapshot'
        OR requestParameters ->> 'targetBucket' IS NOT NULL)
   AND errorCode IS NULL

@@ -10,7 +10,7 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource IN ('workspaces.amazonaws.com', 'appstream.amazonaws.com')
   AND eventName IN ('AuthorizeIpRules', 'CreateIpGroup', 'UpdateRulesOfIpGroup', 'CreateStreamingURL')
-  AND (regexp_like(requestParameters ->> 'userRules', '"0[.]0[.]0[.]0/0"')
+  AND (regexp_like(requestParameters ->> 'userRules', '"[0-9.]+/[0-7]"')
        OR eventName = 'CreateStreamingURL'
           AND sessionCredentialFromConsole IS NOT TRUE
           AND is_by_hand())

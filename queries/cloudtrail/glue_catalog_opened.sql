@@ -7,24 +7,24 @@
 SELECT 'arn:aws:glue:' || awsRegion || ':' || account || ':catalog' AS resource,
        requestParameters ->> 'policyInJson' AS policy,
        -- statements for the organization alone aside, is there one that lets in anybody, or another account?
-       CASE WHEN regexp_like(requestParameters ->> 'policyInJson', '(?i)aws:PrincipalOrg') AND NOT array_any_match(
+       CASE WHEN regexp_like(requestParameters ->> 'policyInJson', '(?i)aws:PrincipalOrg[a-z]*"\s*:\s*(\[\s*)?"o-[a-z0-9]') AND NOT array_any_match(
                 coalesce(json_get_array(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'),
                          make_array(json_get_json(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'))),
                 s -> s ->> 'Effect' = 'Allow'
                      AND regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"|"[0-9]{12}"|:(iam|sts)::[0-9]{12}:')
-                     AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:PrincipalOrg')
+                     AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:PrincipalOrg[a-z]*"\s*:\s*(\[\s*)?"o-[a-z0-9]')
                           OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like)'))) THEN 'low'
             -- what a pipeline is made to do was read by somebody before; an account is not everybody
             WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
                      AND is_infrastructure_tool()) AND NOT regexp_like(requestParameters ->> 'policyInJson', '"[*]"|"NotPrincipal"') THEN 'medium'
             ELSE 'high' END AS severity,
-       CASE WHEN regexp_like(requestParameters ->> 'policyInJson', '(?i)aws:PrincipalOrg') AND NOT array_any_match(
+       CASE WHEN regexp_like(requestParameters ->> 'policyInJson', '(?i)aws:PrincipalOrg[a-z]*"\s*:\s*(\[\s*)?"o-[a-z0-9]') AND NOT array_any_match(
                 coalesce(json_get_array(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'),
                          make_array(json_get_json(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'))),
                 s -> s ->> 'Effect' = 'Allow'
                      AND regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"|"[0-9]{12}"|:(iam|sts)::[0-9]{12}:')
-                     AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:PrincipalOrg')
+                     AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:PrincipalOrg[a-z]*"\s*:\s*(\[\s*)?"o-[a-z0-9]')
                           OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like)'))) THEN 'Glue data catalog was opened to the whole organization'
             ELSE 'Glue data catalog was opened to principals outside the account' END AS title
 FROM cloudtrail

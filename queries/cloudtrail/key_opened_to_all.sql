@@ -17,5 +17,6 @@ WHERE eventSource = 'kms.amazonaws.com'
                  make_array(json_get_json(requestParameters ->> 'policy', 'Statement'))),
         s -> s ->> 'Effect' = 'Allow'
              AND (regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"') OR json_contains(s, 'NotPrincipal'))
-             AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:(Source|Principal)|kms:CallerAccount')
+             -- less conditions that hold for everybody: any value, half the internet, what holds as well where nothing is said
+             AND (NOT regexp_like(regexp_replace(coalesce(s ->> 'Condition', ''), '(?i)"(ForAllValues:[a-z]+|[a-z:]*IfExists|Null)"\s*:\s*[{][^{}]*[}]|"aws:PrincipalIsAWSService"\s*:\s*"?false|"aws:PrincipalType"|"aws:(source|principal|userid)[a-z]*"\s*:\s*(\[[^\]]*)?"([*?]+|o-[*]|arn:[^":]*:(iam|sts)::[*]:[^"]*|[0-9.]+/[0-7]|[0-9a-f]*::/[0-3])"', '', 'g'), '(?i)aws:(Source|Principal)|kms:CallerAccount')
                   OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like|IpAddress)|"(0\.0\.0\.0|::)/0"')))

@@ -9,7 +9,7 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'granteeId', requestParameters ->> 's3BucketName') AS goes_to,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'entityId', requestParameters ->> 'ruleSetName', requestParameters ->> 'organizationId') AS resource,
+       coalesce(requestParameters ->> 'entityId', requestParameters ->> 'ruleSetName', requestParameters ->> 'archiveId', requestParameters ->> 'organizationId') AS resource,
        CASE WHEN eventName = 'StartMailboxExportJob' THEN 'Mailbox was exported'
             WHEN eventName = 'PutMailboxPermissions' THEN 'Mailbox was opened to somebody else'
             WHEN eventName IN ('CreateImpersonationRole', 'UpdateImpersonationRole') THEN 'Role was made by which mailboxes are read as their owners'
@@ -17,7 +17,7 @@ SELECT eventTime,
             ELSE 'Incoming mail was sent elsewhere' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('workmail.amazonaws.com', 'ses.amazonaws.com')
-  AND eventName IN ('StartMailboxExportJob', 'PutMailboxPermissions', 'CreateImpersonationRole', 'UpdateImpersonationRole', 'PutEmailMonitoringConfiguration', 'CreateReceiptRule', 'UpdateReceiptRule', 'SetActiveReceiptRuleSet', 'CreateRelay')
+  AND eventName IN ('StartMailboxExportJob', 'PutMailboxPermissions', 'CreateImpersonationRole', 'UpdateImpersonationRole', 'PutEmailMonitoringConfiguration', 'CreateReceiptRule', 'UpdateReceiptRule', 'SetActiveReceiptRuleSet', 'CreateRelay', 'StartArchiveExport')
   AND (eventSource = 'workmail.amazonaws.com'
        OR NOT is_infrastructure_tool()
           AND is_by_hand_or_script())

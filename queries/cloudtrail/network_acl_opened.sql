@@ -23,4 +23,5 @@ WHERE eventSource = 'ec2.amazonaws.com'
        OR requestParameters ->> 'aclProtocol' = '6'
           AND array_any_match(make_array(22, 3389),
                               port -> port BETWEEN json_get_int(requestParameters, 'portRange', 'from') AND json_get_int(requestParameters, 'portRange', 'to')))
-  AND coalesce(requestParameters ->> 'cidrBlock', requestParameters ->> 'ipv6CidrBlock') IN ('0.0.0.0/0', '::/0')
+  -- the internet in halves or quarters is the internet
+  AND regexp_like(coalesce(requestParameters ->> 'cidrBlock', requestParameters ->> 'ipv6CidrBlock'), '^([0-9.]+/[0-7]|[0-9a-f]*::/[0-3])$')

@@ -8,10 +8,10 @@ SELECT eventTime,
        requestParameters ->> 'userProfileName' AS profile,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'notebookInstanceName', requestParameters ->> 'domainId', requestParameters ->> 'applicationName') AS resource
+       coalesce(requestParameters ->> 'notebookInstanceName', requestParameters ->> 'domainId', requestParameters ->> 'applicationName', requestParameters ->> 'trackingServerName', requestParameters ->> 'sessionId') AS resource
 FROM cloudtrail
-WHERE eventSource IN ('sagemaker.amazonaws.com', 'kinesisanalytics.amazonaws.com')
-  AND eventName IN ('CreatePresignedNotebookInstanceUrl', 'CreatePresignedDomainUrl', 'CreateApplicationPresignedUrl')
+WHERE eventSource IN ('sagemaker.amazonaws.com', 'kinesisanalytics.amazonaws.com', 'athena.amazonaws.com')
+  AND eventName IN ('CreatePresignedNotebookInstanceUrl', 'CreatePresignedDomainUrl', 'CreateApplicationPresignedUrl', 'CreatePresignedMlflowTrackingServerUrl', 'CreatePresignedNotebookUrl')
   AND coalesce(requestParameters ->> 'urlType', '') <> 'FLINK_DASHBOARD_URL'
   AND sessionCredentialFromConsole IS NOT TRUE
   AND errorCode IS NULL

@@ -12,9 +12,9 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName IN ('AttachUserPolicy', 'AttachRolePolicy', 'AttachGroupPolicy')
-  AND regexp_like(requestParameters ->> 'policyArn', '^arn:[a-z-]+:iam::aws:policy/(PowerUserAccess|AmazonEC2FullAccess|AmazonS3FullAccess|AWSLambda_FullAccess|SecretsManagerReadWrite|AmazonSSMFullAccess|AWSOrganizationsFullAccess|job-function/(SystemAdministrator|DatabaseAdministrator))$')
+  AND regexp_like(requestParameters ->> 'policyArn', '^arn:[a-z-]+:iam::aws:policy/(PowerUserAccess|AdministratorAccess-[A-Za-z]+|AmazonEC2FullAccess|AmazonS3FullAccess|AmazonRDSFullAccess|AmazonDynamoDBFullAccess(_v2)?|AmazonSESFullAccess|AmazonBedrockFullAccess|AWSLambda_FullAccess|AWSCloudFormationFullAccess|AWSCloudTrail_FullAccess|AWSBackupFullAccess|AWSKeyManagementServicePowerUser|AWSSSO(MasterAccount|Directory)Administrator|SecretsManagerReadWrite|AmazonSSMFullAccess|AWSOrganizationsFullAccess|job-function/(SystemAdministrator|DatabaseAdministrator|NetworkAdministrator))$')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-  AND (regexp_like(requestParameters ->> 'policyArn', '/(PowerUserAccess|AWSOrganizationsFullAccess)$')
+  AND (regexp_like(requestParameters ->> 'policyArn', '/(PowerUserAccess|AWSOrganizationsFullAccess|AWSSSO(MasterAccount|Directory)Administrator)$')
        OR is_by_hand_or_script())

@@ -17,7 +17,9 @@ SELECT eventTime,
             WHEN eventSource = 'logs.amazonaws.com' THEN 'a destination of logs'
             WHEN eventSource = 'ecr.amazonaws.com' THEN 'a container registry'
             WHEN eventSource = 'ses.amazonaws.com' THEN 'an identity that mail is sent from'
+            WHEN eventName = 'PutAccessGrantsInstanceResourcePolicy' THEN 'the access grants of S3'
             WHEN eventSource = 's3.amazonaws.com' THEN 'an access point of S3'
+            WHEN eventSource = 'bedrock-agentcore.amazonaws.com' THEN 'an agent or gateway'
             WHEN eventSource = 'events.amazonaws.com' THEN 'an event bus'
             WHEN eventSource = 'codeartifact.amazonaws.com' THEN 'a package repository'
             WHEN eventSource = 'mediastore.amazonaws.com' THEN 'a media container'
@@ -43,21 +45,27 @@ WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-se
                     'events.amazonaws.com', 'codeartifact.amazonaws.com', 'mediastore.amazonaws.com', 'kafka.amazonaws.com', 's3tables.amazonaws.com', 's3express.amazonaws.com',
                     'acm-pca.amazonaws.com', 'sagemaker.amazonaws.com', 'imagebuilder.amazonaws.com', 'bedrock.amazonaws.com', 'vpc-lattice.amazonaws.com', 'dsql.amazonaws.com', 'oam.amazonaws.com', 's3vectors.amazonaws.com',
                     'rekognition.amazonaws.com', 'comprehend.amazonaws.com', 's3-object-lambda.amazonaws.com', 'ssm-contacts.amazonaws.com', 'signer.amazonaws.com',
-                    'xray.amazonaws.com', 'cloudhsm.amazonaws.com', 'codebuild.amazonaws.com', 'aps.amazonaws.com', 'schemas.amazonaws.com', 'lex.amazonaws.com', 'refactor-spaces.amazonaws.com')
+                    'xray.amazonaws.com', 'cloudhsm.amazonaws.com', 'codebuild.amazonaws.com', 'aps.amazonaws.com', 'schemas.amazonaws.com', 'lex.amazonaws.com', 'refactor-spaces.amazonaws.com',
+                    'bedrock-agentcore.amazonaws.com')
   AND eventName IN ('PutResourcePolicy', 'PutDestinationPolicy', 'PutRegistryPolicy', 'PutIdentityPolicy', 'CreateEmailIdentityPolicy', 'PutAccessPointPolicy', 'PutMultiRegionAccessPointPolicy', 'PutPermission',
                     'PutDomainPermissionsPolicy', 'PutRepositoryPermissionsPolicy', 'PutContainerPolicy', 'PutClusterPolicy', 'PutTableBucketPolicy', 'PutTablePolicy', 'PutPolicy', 'PutModelPackageGroupPolicy', 'PutImagePolicy', 'PutAuthPolicy', 'PutSinkPolicy', 'PutVectorBucketPolicy', 'PutDeliveryDestinationPolicy',
-                    'PutBucketPolicy', 'PutProjectPolicy', 'PutAccessPointPolicyForObjectLambda', 'PutContactPolicy', 'AddProfilePermission', 'CreateResourcePolicy', 'UpdateResourcePolicy')
+                    'PutBucketPolicy', 'PutProjectPolicy', 'PutAccessPointPolicyForObjectLambda', 'PutContactPolicy', 'AddProfilePermission', 'CreateResourcePolicy', 'UpdateResourcePolicy',
+                    'PutAccessGrantsInstanceResourcePolicy')
   AND (array_any_match(
          coalesce(json_get_array(replace(coalesce(nullif(requestParameters ->> 'policy', ''), requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
-                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'),
+                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutAccessGrantsInstanceResourcePolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'),
                   make_array(json_get_json(replace(coalesce(nullif(requestParameters ->> 'policy', ''), requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
-                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'))),
+                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutAccessGrantsInstanceResourcePolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'))),
          s -> s ->> 'Effect' = 'Allow'
               AND (regexp_like(s ->> 'Principal', '(^|::|")[0-9]{12}([:"]|$)')
+                   -- everybody, as long as it is that account
+                   OR regexp_like(s ->> 'Principal', '[*]')
+                      AND regexp_like(s ->> 'Condition', '(?i)"aws:Principal(Account|Arn)"[^]}]*[0-9]{12}')
                    OR (regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"') OR json_contains(s, 'NotPrincipal'))
-                      AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:(Source|Principal|userid)|s3:DataAccessPoint')
+                      -- less conditions that hold for everybody: any value, half the internet, what holds as well where nothing is said
+                      AND (NOT regexp_like(regexp_replace(coalesce(s ->> 'Condition', ''), '(?i)"(ForAllValues:[a-z]+|[a-z:]*IfExists|Null)"\s*:\s*[{][^{}]*[}]|"aws:PrincipalIsAWSService"\s*:\s*"?false|"aws:PrincipalType"|"aws:(source|principal|userid)[a-z]*"\s*:\s*(\[[^\]]*)?"([*?]+|o-[*]|arn:[^":]*:(iam|sts)::[*]:[^"]*|[0-9.]+/[0-7]|[0-9a-f]*::/[0-3])"', '', 'g'), '(?i)aws:(Source|Principal|userid)|s3:DataAccessPoint')
                            OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like|IpAddress)|"(0\.0\.0\.0|::)/0"'))))
        -- the bus of events takes a principal in place of a policy
        OR regexp_like(replace(requestParameters ->> 'principal', account, ''), '^([*]|[0-9]{12})$')

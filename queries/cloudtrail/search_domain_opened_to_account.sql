@@ -16,4 +16,8 @@ WHERE eventSource = 'es.amazonaws.com'
   AND array_any_match(
         coalesce(json_get_array(replace(requestParameters ->> 'accessPolicies', account, ''), 'Statement'),
                  make_array(json_get_json(replace(requestParameters ->> 'accessPolicies', account, ''), 'Statement'))),
-        s -> s ->> 'Effect' = 'Allow' AND regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]'))
+        s -> s ->> 'Effect' = 'Allow'
+             AND (regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]')
+                  -- everybody, as long as it is that account
+                  OR regexp_like(s ->> 'Principal', '[*]')
+                     AND regexp_like(s ->> 'Condition', '(?i)"(aws:Principal(Account|Arn)|kms:CallerAccount)"[^]}]*[0-9]{12}')))

@@ -40,5 +40,5 @@ WHERE eventSource = 'ec2.amazonaws.com'
         coalesce(json_get_array(requestParameters, 'ipPermissions', 'items'), json_get_array(requestParameters, 'ipPermissions'), make_array(requestParameters)),
         p -> (regexp_like(coalesce(p ->> 'ipRanges', p ->> 'cidrIp'), '/[0-7]("|$)') OR regexp_like(p ->> 'ipv6Ranges', '/[0-3]"'))
              AND (p ->> 'ipProtocol' = '-1'
-                  OR array_any_match(make_array(22, 23, 135, 139, 445, 1433, 1521, 2375, 2376, 3306, 3389, 5432, 5900, 5985, 5986, 6379, 9200, 11211, 27017),
+                  OR array_any_match(make_array(22, 23, 135, 139, 445, 1433, 1521, 2375, 2376, 3306, 2379, 2380, 3389, 5432, 5439, 5601, 5900, 5984, 5985, 5986, 6379, 8888, 9042, 9092, 9200, 9300, 10250, 10255, 11211, 27017),
                                   port -> port BETWEEN json_get_int(p, 'fromPort') AND json_get_int(p, 'toPort'))))

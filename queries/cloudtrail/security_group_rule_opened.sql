@@ -19,5 +19,5 @@ WHERE eventSource = 'ec2.amazonaws.com'
                  make_array(json_get_json(requestParameters, 'ModifySecurityGroupRulesRequest', 'SecurityGroupRule'))),
         r -> (regexp_like(json_get_str(r, 'SecurityGroupRule', 'CidrIpv4'), '/[0-7]$') OR regexp_like(json_get_str(r, 'SecurityGroupRule', 'CidrIpv6'), '/[0-3]$'))
              AND (json_as_text(r, 'SecurityGroupRule', 'IpProtocol') = '-1'
-                  OR array_any_match(make_array(22, 23, 135, 139, 445, 1433, 1521, 2375, 2376, 3306, 3389, 5432, 5900, 5985, 5986, 6379, 9200, 11211, 27017),
+                  OR array_any_match(make_array(22, 23, 135, 139, 445, 1433, 1521, 2375, 2376, 3306, 2379, 2380, 3389, 5432, 5439, 5601, 5900, 5984, 5985, 5986, 6379, 8888, 9042, 9092, 9200, 9300, 10250, 10255, 11211, 27017),
                                   port -> port BETWEEN json_get_int(r, 'SecurityGroupRule', 'FromPort') AND json_get_int(r, 'SecurityGroupRule', 'ToPort'))))

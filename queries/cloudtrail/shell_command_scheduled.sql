@@ -13,6 +13,14 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName IN ('CreateAssociation', 'CreateAssociationBatch', 'UpdateAssociation', 'RegisterTaskWithMaintenanceWindow', 'UpdateMaintenanceWindowTask')
-  AND regexp_like(coalesce(requestParameters ->> 'name', requestParameters ->> 'taskArn', requestParameters ->> 'entries'), '(^|/|")AWS-Run(ShellScript|PowerShellScript|RemoteScript|Document)($|")')
+  AND (regexp_like(coalesce(requestParameters ->> 'name', requestParameters ->> 'taskArn', requestParameters ->> 'entries',
+                           -- a change need not name the document; the answer does
+                           responseElements -> 'associationDescription' ->> 'name', responseElements ->> 'taskArn'), '(^|/|")AWS-Run(ShellScript|PowerShellScript|RemoteScript|Document)($|")')
+       -- what installs or sets up runs what it is given too
+       OR regexp_like(coalesce(requestParameters ->> 'name', requestParameters ->> 'taskArn', requestParameters ->> 'entries',
+                           -- a change need not name the document; the answer does
+                           responseElements -> 'associationDescription' ->> 'name', responseElements ->> 'taskArn'), '(^|/|")AWS-((Run|Apply)AnsiblePlaybooks?|RunSaltState|ApplyChefRecipes|ApplyDSCMofs|InstallApplication|InstallPowerShellModule|RunDockerAction)($|")')
+          AND is_by_hand()
+          AND NOT is_infrastructure_tool())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
