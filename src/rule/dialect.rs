@@ -266,10 +266,13 @@ fn links(expr: &Expr) -> usize {
     links
 }
 
-/// How many operators of any kind stand in a row at the top of an expression, each on the left of the one before.
+/// How many operators of any kind stand in a row at the top of an expression, each on the left of the one before, down to a chain that will
+/// be no deep tree.
 fn operators(mut expr: &Expr) -> usize {
     let mut count = 0;
-    while let Expr::BinaryOp { left, .. } = expr {
+    while let Expr::BinaryOp { left, .. } = expr
+        && links(expr) <= CHAIN_MAX
+    {
         expr = left.as_ref();
         count += 1;
     }
@@ -657,6 +660,8 @@ mod tests {
         // 13 binary digits each, the parentheses, and a comparison
         assert!(depth.most <= 2 * 13 + 3, "{}", depth.most);
         assert_eq!(statement.to_string().split_once("WHERE ").unwrap().1, conditions);
+        // also below another operator
+        assert!(parse(&format!("SELECT 1 FROM t WHERE {} OR b = 1", chain(" AND "))).is_ok());
         // what no other tree says is refused
         let sum = |count: usize| parse(&format!("SELECT {}", vec!["1"; count].join(" + ")));
         assert!(sum(900).is_ok());
