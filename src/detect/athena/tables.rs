@@ -104,12 +104,18 @@ impl Named {
         if !parts.iter().any(|name| *name != "day") || names.whole_days {
             parts.retain(|name| *name != "day");
         }
+        // nor is one that another table has, or a list: of two the name alone would say neither
+        let is_owned = |name: &str| {
+            let mut tables = catalog::tables().filter(|table| names.tables.contains(&table.name));
+            names.has_list && !name.ends_with("_partition")
+                || tables.any(|table| table.columns.iter().any(|column| column.name == name))
+        };
         Named {
             days: DAYS.into_iter().filter(|name| has(name)).collect(),
             text_days: is_column(DAYS[1]) && names.has_trail,
             parts,
             path: has("$path"),
-            partitions: PARTITIONS.iter().filter(|(name, _)| is_column(name)).collect(),
+            partitions: PARTITIONS.iter().filter(|(name, _)| is_column(name) && !is_owned(name)).collect(),
             others: OTHERS.iter().filter(|(name, _)| is_column(name)).collect(),
             aliases: names.aliases,
         }
@@ -152,8 +158,7 @@ impl Named {
         if self.path {
             columns.push("concat('/', input_file_name()) AS \"$path\"".to_owned());
         }
-        let is_new = |partition: &&&(&str, &str)| !known.columns.iter().any(|column| column.name == partition.0);
-        columns.extend(self.partitions.iter().filter(is_new).map(|(name, sql)| format!("{sql} AS {name}")));
+        columns.extend(self.partitions.iter().map(|(name, sql)| format!("{sql} AS {name}")));
         if table == "vpc_flow" {
             columns.extend(self.others.iter().map(|(theirs, ours)| format!("\"{ours}\" AS \"{theirs}\"")));
         }
@@ -255,14 +260,22 @@ struct Names {
     whole_days: bool,
     /// Whether a table of Athena's for CloudTrail is asked.
     has_trail: bool,
+    /// The tables of the archive that are asked.
+    tables: Vec<&'static str>,
+    /// Whether a list of the user's is asked.
+    has_list: bool,
 }
 
 impl Visitor for Names {
     type Break = ();
 
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
-        self.has_trail |= archived(name)
-            .is_some_and(|(table, typed)| table == "cloudtrail" && !typed.value.eq_ignore_ascii_case(table));
+        if let Some((table, typed)) = archived(name) {
+            self.has_trail |= table == "cloudtrail" && !typed.value.eq_ignore_ascii_case(table);
+            self.tables.push(table);
+        }
+        let schema = name.0.first().and_then(|part| part.as_ident());
+        self.has_list |= schema.is_some_and(|schema| schema.value.eq_ignore_ascii_case(LISTS));
         ControlFlow::Continue(())
     }
 
