@@ -155,6 +155,14 @@ async fn times_and_days_are_texts_where_texts_are_asked_for() {
         ("SELECT eventid FROM cloudtrail WHERE eventTime >= '2024-08' AND eventTime < '2025' ORDER BY 1", "a / b"),
         ("SELECT eventid FROM cloudtrail WHERE eventTime BETWEEN '2024' AND '2024-08-02'", "a"),
         ("SELECT eventid FROM cloudtrail WHERE day LIKE '2024-08%' AND day NOT LIKE '%-02'", "a"),
+        // and this is one already
+        (
+            "WITH t AS (SELECT date_format(eventTime, '%Y-%m') AS eventTime, eventid FROM cloudtrail) \
+             SELECT eventTime || 'x', upper(t.eventTime), replace(eventTime, '-', '/'), substr(eventTime, 6), count(*) FROM t \
+             WHERE eventTime = '2024-08' AND eventTime LIKE '%08' GROUP BY eventTime ORDER BY eventTime",
+            "2024-08x | 2024-08 | 2024/08 | 08 | 2",
+        ),
+        ("SELECT substr(eventTime, 1, 10) FROM (SELECT max(eventTime) AS eventTime FROM cloudtrail)", "2024-08-02"),
     ])
     .await;
 }

@@ -9,8 +9,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use regex::{Captures, Regex};
 
-use super::last_name;
 use super::template::{call_name, query, with_arguments};
+use super::{last_name, times};
 use crate::catalog;
 use crate::rule::shape::{ATHENA_TABLES, LISTS};
 use crate::table::{Column, Kind};
@@ -42,6 +42,8 @@ pub struct Named {
     others: Vec<&'static (&'static str, &'static str)>,
     /// What SELECT calls columns, as it is written.
     aliases: Vec<String>,
+    /// Whether a SELECT calls a text `eventTime`.
+    text_times: bool,
 }
 
 /// A day as folders of S3 have it.
@@ -118,6 +120,7 @@ impl Named {
             partitions: PARTITIONS.iter().filter(|(name, _)| is_column(name) && !is_owned(name)).collect(),
             others: OTHERS.iter().filter(|(name, _)| is_column(name)).collect(),
             aliases: names.aliases,
+            text_times: names.text_times,
         }
     }
 
@@ -196,6 +199,18 @@ impl Named {
         self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
     }
 
+    /// Says of an `eventTime` that it is a text, where a SELECT gives it as one and no table of the archive is asked, `is_here`.
+    pub fn mark_text(&self, expr: &mut Expr, is_here: impl Fn(&Ident) -> bool) {
+        let name = match expr {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(names) => names.last_mut(),
+            _ => None,
+        };
+        if let Some(name) = name.filter(|name| self.text_times && !is_here(name)) {
+            times::mark_text(name);
+        }
+    }
+
     /// Writes what such a column is compared with as the column has it: `month = 8` and `month = '8'` are '08', and a day
     /// of `timestamp` has slashes.
     pub fn complete(&self, column: &Expr, value: &mut Expr) {
@@ -264,6 +279,8 @@ struct Names {
     tables: Vec<&'static str>,
     /// Whether a list of the user's is asked.
     has_list: bool,
+    /// Whether a SELECT calls a text `eventTime`.
+    text_times: bool,
 }
 
 impl Visitor for Names {
@@ -298,6 +315,13 @@ impl Visitor for Names {
                 _ => None,
             };
             self.aliases.extend(select.projection.iter().filter_map(alias));
+            let is_text_time = |item: &SelectItem| match item {
+                SelectItem::ExprWithAlias { alias, expr } => {
+                    alias.value.eq_ignore_ascii_case("eventtime") && times::makes_text(expr)
+                }
+                _ => false,
+            };
+            self.text_times |= select.projection.iter().any(is_text_time);
         }
         ControlFlow::Continue(())
     }
