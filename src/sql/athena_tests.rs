@@ -75,6 +75,8 @@ async fn a_field_without_a_name_is_a_column_of_its_last_name() {
              ORDER BY 1 LIMIT 1",
             "Root",
         ),
+        ("SELECT arn FROM (SELECT resources[1].arn FROM cloudtrail) WHERE arn IS NOT NULL", "arn:aws:s3:::x"),
+        ("SELECT DISTINCT resources[1].arn FROM cloudtrail ORDER BY resources[1].arn LIMIT 1", "arn:aws:s3:::x"),
         // two have the name
         (
             "SELECT DISTINCT userIdentity.arn, resources[1].arn FROM cloudtrail ORDER BY userIdentity.arn, resources[1].arn",

@@ -26,7 +26,7 @@ pub fn named(select: &mut Select, typed: &[Option<String>], scopes: &Scopes, unn
             continue;
         }
         let is_alone = names.iter().flatten().filter(|name| **name == folded).count() == 1;
-        let alias = if is_alone { last } else { Ident::with_quote('"', expr.to_string().to_ascii_lowercase()) };
+        let alias = if is_alone { last } else { Ident::with_quote('"', path(expr).to_ascii_lowercase()) };
         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
     }
 }
@@ -41,8 +41,11 @@ fn last_of(expr: &Expr, scopes: &Scopes, unnested: &Unnested) -> Option<Ident> {
         }
         Expr::CompoundFieldAccess { access_chain, .. } => match access_chain.last()? {
             AccessExpr::Dot(Expr::Identifier(name)) => Some(name.clone()),
-            AccessExpr::Subscript(Subscript::Index { index }) => text(index).map(|key| Ident::with_quote('"', key)),
-            _ => None,
+            // the dialect makes texts of the names behind a place in a list
+            AccessExpr::Dot(key) | AccessExpr::Subscript(Subscript::Index { index: key }) => {
+                text(key).map(|key| Ident::with_quote('"', key))
+            }
+            AccessExpr::Subscript(Subscript::Slice { .. }) => None,
         },
         // of JSON, in the words of this module
         Expr::Function(call) => {
@@ -51,6 +54,16 @@ fn last_of(expr: &Expr, scopes: &Scopes, unnested: &Unnested) -> Option<Ident> {
         }
         _ => None,
     }
+}
+
+/// What leads to a field, as it is typed.
+fn path(expr: &Expr) -> String {
+    let Expr::CompoundFieldAccess { root, access_chain } = expr else { return expr.to_string() };
+    let typed = |access: &AccessExpr| match access {
+        AccessExpr::Dot(key) => text(key).map_or_else(|| access.to_string(), |key| format!(".{key}")),
+        AccessExpr::Subscript(_) => access.to_string(),
+    };
+    root.to_string() + &access_chain.iter().map(typed).collect::<String>()
 }
 
 /// What a column is called, in lower case, where that is a name.
