@@ -87,6 +87,21 @@ async fn a_field_without_a_name_is_a_column_of_its_last_name() {
 }
 
 #[tokio::test]
+async fn rows_are_ordered_by_comparisons_of_calls() {
+    check_all(&[
+        ("SELECT eventid FROM cloudtrail ORDER BY CASE WHEN hour(eventtime) < 5 THEN 1 ELSE 0 END, eventid DESC", "c / b / a"),
+        ("SELECT eventid FROM (SELECT * FROM cloudtrail ORDER BY split_part(eventid, '/', 1) DESC LIMIT 1)", "c"),
+        (
+            "SELECT eventid, row_number() OVER (PARTITION BY length(eventid) > 0 ORDER BY length(eventname || eventid) < 9, eventid DESC) \
+             AS n FROM cloudtrail ORDER BY n",
+            "b | 1 / c | 2 / a | 3",
+        ),
+        ("SELECT array_agg(eventid ORDER BY length(eventid) > 0, eventid DESC) FROM cloudtrail", "[c, b, a]"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn fields_of_json_are_named_with_dots_too() {
     check_all(&[
         (
