@@ -172,6 +172,13 @@ async fn times_and_days_are_texts_where_texts_are_asked_for() {
         ("SELECT eventid FROM cloudtrail WHERE eventTime >= '2024-08' AND eventTime < '2025' ORDER BY 1", "a / b"),
         ("SELECT eventid FROM cloudtrail WHERE eventTime BETWEEN '2024' AND '2024-08-02'", "a"),
         ("SELECT eventid FROM cloudtrail WHERE day LIKE '2024-08%' AND day NOT LIKE '%-02'", "a"),
+        ("SELECT eventid FROM cloudtrail WHERE eventTime <> '' AND eventTime <> '-' ORDER BY 1", "a / b"),
+        (
+            "SELECT coalesce(eventTime, 'none'), CASE WHEN eventid = 'a' THEN eventTime ELSE 'other' END, nullif(eventTime, '') \
+             FROM cloudtrail ORDER BY eventid",
+            "2024-08-01T10:00:00Z | 2024-08-01T10:00:00Z | 2024-08-01T10:00:00Z / 2024-08-02T10:00:00Z | other | 2024-08-02T10:00:00Z / \
+             none | other |",
+        ),
         // and this is one already
         (
             "WITH t AS (SELECT date_format(eventTime, '%Y-%m') AS eventTime, eventid FROM cloudtrail) \

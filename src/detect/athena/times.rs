@@ -182,6 +182,13 @@ pub fn as_text(expr: &mut Expr) {
     }
 }
 
+/// Puts the text of CloudTrail's record in the place of each `eventTime` that stands beside a text which is no time, as in `eventTime <> ''`.
+pub fn as_texts_beside_one(sides: &mut [&mut Expr]) {
+    if sides.iter().any(|side| text(side).is_some_and(|text| !text.starts_with(|first: char| first.is_ascii_digit()))) {
+        sides.iter_mut().for_each(|side| as_text(side));
+    }
+}
+
 /// Writes a text that is compared with `eventTime` as a time that can be read: `2024-08-01:10:00:00`, as AWS's examples have
 /// it, `2024-08-01 10:00` and `2024-08` are texts like any other for Athena.
 pub fn complete_time(column: &Expr, value: &mut Expr) {
