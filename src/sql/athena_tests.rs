@@ -122,6 +122,11 @@ async fn fields_of_json_are_named_with_dots_too() {
         ),
         ("SELECT requestParameters.bucketName FROM (SELECT requestParameters FROM cloudtrail WHERE eventid = 'b')", "x"),
         ("SELECT eventid FROM cloudtrail c ORDER BY c.requestParameters.bucketName, eventid DESC", "b / c / a"),
+        ("SELECT eventid FROM cloudtrail ORDER BY upper(requestParameters.bucketName), eventid DESC", "b / c / a"),
+        (
+            "SELECT eventname FROM cloudtrail GROUP BY eventname ORDER BY max(requestParameters.bucketName) DESC",
+            "PutObject / GetUser",
+        ),
         (
             "SELECT DISTINCT requestParameters.bucketName FROM cloudtrail ORDER BY requestParameters.bucketName LIMIT 1",
             "x",

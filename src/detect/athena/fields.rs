@@ -1,7 +1,11 @@
 //! Fields that SELECT gives no name, `userIdentity.arn` → columns of their last name, `arn`, as Athena calls them: what is ordered by, and a
 //! query around this one, may ask for it. DataFusion calls them `cloudtrail.useridentity[arn]`. And fields of JSON text → texts.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, OrderBy, OrderByKind, Select, SelectItem, Subscript};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Expr, Ident, OrderBy, OrderByKind, Select, SelectItem, Subscript, visit_expressions_mut,
+};
 
 use super::last_name;
 use super::outer::Scopes;
@@ -105,11 +109,14 @@ pub fn of_json(names: &[Ident], scopes: &Scopes, named: &Named) -> Option<Expr> 
 pub fn ordered(order: &mut OrderBy, scopes: &Scopes, named: &Named) {
     let OrderByKind::Expressions(order) = &mut order.kind else { return };
     for order in order {
-        if let Expr::CompoundIdentifier(names) = &order.expr
-            && let Some(text) = of_json(names, scopes, named)
-        {
-            order.expr = text;
-        }
+        let _ = visit_expressions_mut(&mut order.expr, |expr| {
+            if let Expr::CompoundIdentifier(names) = &*expr
+                && let Some(text) = of_json(names, scopes, named)
+            {
+                *expr = text;
+            }
+            ControlFlow::<()>::Continue(())
+        }); // it never breaks
     }
 }
 
