@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Ident, ObjectName, Query, SetExpr, SetOperator, Subscript,
-    Value, Values, VisitMut, VisitorMut, visit_expressions_mut,
+    self, AccessExpr, BinaryOperator, CastKind, DataType, Expr, Ident, ObjectName, Query, SetExpr, SetOperator,
+    Subscript, Value, Values, VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -202,7 +202,7 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
     let parse = || DFParserBuilder::new(&*sql).with_dialect(&WeirDialect).build()?.parse_statements();
     let mut statements = parse().map_err(|error| locate(&error, &sql))?;
     for statement in &mut statements {
-        if let Statement::Statement(statement) = statement {
+        if let Some(statement) = asked(statement) {
             let mut depth = Depth::default();
             let _ = statement.visit(&mut depth); // it never breaks
             if depth.most > DEPTH_MAX {
@@ -212,6 +212,15 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
         }
     }
     Ok(statements)
+}
+
+/// The statement, or the one that EXPLAIN asks of.
+fn asked(statement: &mut Statement) -> Option<&mut ast::Statement> {
+    match statement {
+        Statement::Statement(statement) => Some(statement.as_mut()),
+        Statement::Explain(explain) => asked(&mut explain.statement),
+        _ => None,
+    }
 }
 
 /// What walks through an expression may call itself for each level: 2,000 were more than the stack of a thread, which ends the process.
@@ -717,6 +726,8 @@ mod tests {
         assert_eq!(statement.to_string().split_once("WHERE ").unwrap().1, conditions);
         // also below another operator
         assert!(parse(&format!("SELECT 1 FROM t WHERE {} OR b = 1", chain(" AND "))).is_ok());
+        let explained = parse(&format!("EXPLAIN SELECT a[1].b FROM t WHERE {}", chain(" OR "))).unwrap();
+        assert!(explained[0].to_string().contains("a[1].'b'"), "{}", explained[0]);
         // what no other tree says is refused
         let sum = |count: usize| parse(&format!("SELECT {}", vec!["1"; count].join(" + ")));
         assert!(sum(900).is_ok());
