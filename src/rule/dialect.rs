@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, BinaryOperator, CastKind, DataType, Expr, Ident, ObjectName, Subscript, Value, VisitMut, VisitorMut,
-    visit_expressions_mut,
+    self, AccessExpr, BinaryOperator, CastKind, DataType, Expr, Ident, ObjectName, Query, SetExpr, SetOperator,
+    Subscript, Value, Values, VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -202,7 +202,7 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
     let parse = || DFParserBuilder::new(&*sql).with_dialect(&WeirDialect).build()?.parse_statements();
     let mut statements = parse().map_err(|error| locate(&error, &sql))?;
     for statement in &mut statements {
-        if let Statement::Statement(statement) = statement {
+        if let Some(statement) = asked(statement) {
             let mut depth = Depth::default();
             let _ = statement.visit(&mut depth); // it never breaks
             if depth.most > DEPTH_MAX {
@@ -214,10 +214,19 @@ pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
     Ok(statements)
 }
 
+/// The statement, or the one that EXPLAIN asks of.
+fn asked(statement: &mut Statement) -> Option<&mut ast::Statement> {
+    match statement {
+        Statement::Statement(statement) => Some(statement.as_mut()),
+        Statement::Explain(explain) => asked(&mut explain.statement),
+        _ => None,
+    }
+}
+
 /// What walks through an expression may call itself for each level: 2,000 were more than the stack of a thread, which ends the process.
 const DEPTH_MAX: usize = 1000;
-/// From so many on, conditions that AND or OR joins one behind the other become a tree that is as deep as their number has binary digits:
-/// lists of Sigma rules have thousands.
+/// From so many on, conditions that AND or OR joins one behind the other, and queries that UNION does, become a tree that is as deep as their
+/// number has binary digits: lists of Sigma rules have thousands.
 const CHAIN_MAX: usize = 256;
 
 /// Takes the depth out of long chains, and finds how deep the rest is.
@@ -229,6 +238,14 @@ struct Depth {
 
 impl VisitorMut for Depth {
     type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if unions(&query.body) > CHAIN_MAX {
+            let empty = SetExpr::Values(Values { explicit_row: false, value_keyword: false, rows: Vec::new() });
+            *query.body = balanced_unions(std::mem::replace(&mut *query.body, empty));
+        }
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if links(expr) > CHAIN_MAX {
@@ -266,10 +283,13 @@ fn links(expr: &Expr) -> usize {
     links
 }
 
-/// How many operators of any kind stand in a row at the top of an expression, each on the left of the one before.
+/// How many operators of any kind stand in a row at the top of an expression, each on the left of the one before, down to a chain that will
+/// be no deep tree.
 fn operators(mut expr: &Expr) -> usize {
     let mut count = 0;
-    while let Expr::BinaryOp { left, .. } = expr {
+    while let Expr::BinaryOp { left, .. } = expr
+        && links(expr) <= CHAIN_MAX
+    {
         expr = left.as_ref();
         count += 1;
     }
@@ -293,17 +313,64 @@ fn balanced(chain: Expr) -> Expr {
             }
         }
     }
-    while conditions.len() > 1 {
+    by_twos(conditions, |left, right| Expr::BinaryOp {
+        left: Box::new(left),
+        op: joint.clone(),
+        right: Box::new(right),
+    })
+}
+
+/// How often one UNION follows another of its kind at the top of a query.
+fn unions(body: &SetExpr) -> usize {
+    let (mut rest, mut unions, mut first) = (body, 0, None);
+    while let SetExpr::SetOperation { op: SetOperator::Union, set_quantifier, left, .. } = rest
+        && *first.get_or_insert(*set_quantifier) == *set_quantifier
+    {
+        rest = left.as_ref();
+        unions += 1;
+    }
+    unions
+}
+
+/// The same queries in their order, joined by twos, and these by twos.
+fn balanced_unions(chain: SetExpr) -> SetExpr {
+    let SetExpr::SetOperation { set_quantifier: quantifier, .. } = chain else { return chain };
+    let (mut rest, mut queries) = (chain, VecDeque::new());
+    loop {
+        match rest {
+            SetExpr::SetOperation { op: SetOperator::Union, set_quantifier, left, right }
+                if set_quantifier == quantifier =>
+            {
+                queries.push_front(*right);
+                rest = *left;
+            }
+            first => {
+                queries.push_front(first);
+                break;
+            }
+        }
+    }
+    by_twos(queries, |left, right| SetExpr::SetOperation {
+        left: Box::new(left),
+        op: SetOperator::Union,
+        set_quantifier: quantifier,
+        right: Box::new(right),
+    })
+}
+
+/// What comes of joining each with the next, and these again, until it is one.
+fn by_twos<T>(mut parts: VecDeque<T>, join: impl Fn(T, T) -> T) -> T {
+    while parts.len() > 1 {
         let mut pairs = VecDeque::new();
-        while let Some(left) = conditions.pop_front() {
-            pairs.push_back(match conditions.pop_front() {
-                Some(right) => Expr::BinaryOp { left: Box::new(left), op: joint.clone(), right: Box::new(right) },
+        while let Some(left) = parts.pop_front() {
+            pairs.push_back(match parts.pop_front() {
+                Some(right) => join(left, right),
                 None => left,
             });
         }
-        conditions = pairs;
+        parts = pairs;
     }
-    conditions.pop_front().expect("a chain has conditions")
+    parts.pop_front().expect("a chain has parts")
 }
 
 /// The text with each row of `VALUES 1, 2` in parentheses, which Athena takes for rows of one column.
@@ -657,12 +724,24 @@ mod tests {
         // 13 binary digits each, the parentheses, and a comparison
         assert!(depth.most <= 2 * 13 + 3, "{}", depth.most);
         assert_eq!(statement.to_string().split_once("WHERE ").unwrap().1, conditions);
+        // also below another operator
+        assert!(parse(&format!("SELECT 1 FROM t WHERE {} OR b = 1", chain(" AND "))).is_ok());
+        let explained = parse(&format!("EXPLAIN SELECT a[1].b FROM t WHERE {}", chain(" OR "))).unwrap();
+        assert!(explained[0].to_string().contains("a[1].'b'"), "{}", explained[0]);
         // what no other tree says is refused
         let sum = |count: usize| parse(&format!("SELECT {}", vec!["1"; count].join(" + ")));
         assert!(sum(900).is_ok());
         for count in [1100, 20_000] {
             assert_eq!(sum(count).unwrap_err().message, "nested too deeply");
         }
+    }
+
+    #[test]
+    fn a_long_chain_of_unions_is_no_deep_tree() {
+        let of = |joint: &str| (0..5000).map(|n| format!("SELECT {n}")).collect::<Vec<_>>().join(joint);
+        let sql = format!("WITH t AS ({}) SELECT 1 FROM t UNION {}", of(" UNION ALL "), of(" UNION "));
+        let Statement::Statement(statement) = parse(&sql).unwrap().pop_front().unwrap() else { panic!() };
+        assert_eq!(statement.to_string(), sql);
     }
 
     #[test]

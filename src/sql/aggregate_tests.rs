@@ -95,6 +95,16 @@ async fn several_values_are_counted_as_one() {
 }
 
 #[tokio::test]
+async fn groups_of_rollup_are_computed() {
+    check_all(&[(
+        "SELECT length(eventName) + 1 AS x, upper(eventName), count(*) AS n FROM cloudtrail \
+         GROUP BY ROLLUP (length(eventName) + 1, upper(eventName)) HAVING count(*) = 2 ORDER BY 1, 2",
+        "8 | GETUSER | 2 / 8 | | 2",
+    )])
+    .await;
+}
+
+#[tokio::test]
 async fn the_length_of_a_symbol_is_a_number() {
     check_all(&[(
         "SELECT max(abs(length(eventName))), min(-length(eventName)), typeof(max(length(eventName))) FROM cloudtrail",

@@ -75,11 +75,28 @@ async fn a_field_without_a_name_is_a_column_of_its_last_name() {
              ORDER BY 1 LIMIT 1",
             "Root",
         ),
+        ("SELECT arn FROM (SELECT resources[1].arn FROM cloudtrail) WHERE arn IS NOT NULL", "arn:aws:s3:::x"),
+        ("SELECT DISTINCT resources[1].arn FROM cloudtrail ORDER BY resources[1].arn LIMIT 1", "arn:aws:s3:::x"),
         // two have the name
         (
             "SELECT DISTINCT userIdentity.arn, resources[1].arn FROM cloudtrail ORDER BY userIdentity.arn, resources[1].arn",
             "arn:aws:iam::111122223333:root | / | arn:aws:s3:::x / |",
         ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn rows_are_ordered_by_comparisons_of_calls() {
+    check_all(&[
+        ("SELECT eventid FROM cloudtrail ORDER BY CASE WHEN hour(eventtime) < 5 THEN 1 ELSE 0 END, eventid DESC", "c / b / a"),
+        ("SELECT eventid FROM (SELECT * FROM cloudtrail ORDER BY split_part(eventid, '/', 1) DESC LIMIT 1)", "c"),
+        (
+            "SELECT eventid, row_number() OVER (PARTITION BY length(eventid) > 0 ORDER BY length(eventname || eventid) < 9, eventid DESC) \
+             AS n FROM cloudtrail ORDER BY n",
+            "b | 1 / c | 2 / a | 3",
+        ),
+        ("SELECT array_agg(eventid ORDER BY length(eventid) > 0, eventid DESC) FROM cloudtrail", "[c, b, a]"),
     ])
     .await;
 }
@@ -105,6 +122,11 @@ async fn fields_of_json_are_named_with_dots_too() {
         ),
         ("SELECT requestParameters.bucketName FROM (SELECT requestParameters FROM cloudtrail WHERE eventid = 'b')", "x"),
         ("SELECT eventid FROM cloudtrail c ORDER BY c.requestParameters.bucketName, eventid DESC", "b / c / a"),
+        ("SELECT eventid FROM cloudtrail ORDER BY upper(requestParameters.bucketName), eventid DESC", "b / c / a"),
+        (
+            "SELECT eventname FROM cloudtrail GROUP BY eventname ORDER BY max(requestParameters.bucketName) DESC",
+            "PutObject / GetUser",
+        ),
         (
             "SELECT DISTINCT requestParameters.bucketName FROM cloudtrail ORDER BY requestParameters.bucketName LIMIT 1",
             "x",
@@ -155,6 +177,21 @@ async fn times_and_days_are_texts_where_texts_are_asked_for() {
         ("SELECT eventid FROM cloudtrail WHERE eventTime >= '2024-08' AND eventTime < '2025' ORDER BY 1", "a / b"),
         ("SELECT eventid FROM cloudtrail WHERE eventTime BETWEEN '2024' AND '2024-08-02'", "a"),
         ("SELECT eventid FROM cloudtrail WHERE day LIKE '2024-08%' AND day NOT LIKE '%-02'", "a"),
+        ("SELECT eventid FROM cloudtrail WHERE eventTime <> '' AND eventTime <> '-' ORDER BY 1", "a / b"),
+        (
+            "SELECT coalesce(eventTime, 'none'), CASE WHEN eventid = 'a' THEN eventTime ELSE 'other' END, nullif(eventTime, '') \
+             FROM cloudtrail ORDER BY eventid",
+            "2024-08-01T10:00:00Z | 2024-08-01T10:00:00Z | 2024-08-01T10:00:00Z / 2024-08-02T10:00:00Z | other | 2024-08-02T10:00:00Z / \
+             none | other |",
+        ),
+        // and this is one already
+        (
+            "WITH t AS (SELECT date_format(eventTime, '%Y-%m') AS eventTime, eventid FROM cloudtrail) \
+             SELECT eventTime || 'x', upper(t.eventTime), replace(eventTime, '-', '/'), substr(eventTime, 6), count(*) FROM t \
+             WHERE eventTime = '2024-08' AND eventTime LIKE '%08' GROUP BY eventTime ORDER BY eventTime",
+            "2024-08x | 2024-08 | 2024/08 | 08 | 2",
+        ),
+        ("SELECT substr(eventTime, 1, 10) FROM (SELECT max(eventTime) AS eventTime FROM cloudtrail)", "2024-08-02"),
     ])
     .await;
 }

@@ -35,6 +35,10 @@ impl AnalyzerRule for Checked {
             let names = NamePreserver::new(&node);
             let is_integer = |expr: &Expr| expr.get_type(&schema).is_ok_and(|kind| kind.is_integer());
             node.map_expressions(|expr| {
+                // what is above knows the groups of ROLLUP and its like by the names that these have within
+                if matches!(expr, Expr::GroupingSet(_)) {
+                    return Ok(Transformed::no(expr));
+                }
                 let name = names.save(&expr);
                 let checked = expr.transform_up(|expr| {
                     Ok(match expr {

@@ -28,6 +28,10 @@ impl OptimizerRule for Compiled {
         plan.transform_up_with_subqueries(|node| {
             let names = NamePreserver::new(&node);
             node.map_expressions(|expr| {
+                // what is above knows the groups of ROLLUP and its like by the names that these have within
+                if matches!(expr, Expr::GroupingSet(_)) {
+                    return Ok(Transformed::no(expr));
+                }
                 let name = names.save(&expr);
                 Ok(with_compiled(expr)?.update_data(|expr| name.restore(expr)))
             })

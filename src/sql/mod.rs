@@ -20,6 +20,7 @@ mod once;
 mod unnested;
 mod compiled;
 mod per_value;
+mod computed_keys;
 pub mod replay;
 mod local;
 mod lookups;

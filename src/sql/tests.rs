@@ -760,6 +760,11 @@ async fn the_words_of_athena_say_the_same() {
             "b",
         ),
         ("SELECT eventid AS f FROM cloudtrail_logs WHERE account_id = '111122223333' AND dt = '2024-08-02'", "b"),
+        // flow logs have one of their own
+        (
+            "SELECT count(*) AS f FROM vpc_flow v JOIN cloudtrail c ON v.account = c.account WHERE account_id IS NULL",
+            "2",
+        ),
         ("SELECT eventid AS f FROM cloudtrail_logs WHERE date BETWEEN '2024/08/02' AND '2024/08/03'", "b"),
         (
             "SELECT date AS f FROM (SELECT date_format(eventtime, '%Y') AS date FROM cloudtrail_logs WHERE eventid = 'a' GROUP BY date)",

@@ -12,13 +12,15 @@ use datafusion::optimizer::optimizer::Optimizer;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::compiled::Compiled;
+use super::computed_keys::ComputedKeys;
 use super::correlated::Correlated;
 use super::keyed::Keyed;
 use super::once::Once;
 use super::per_value::PerValue;
 
 /// The optimizer's rules, with this one before each that looks at what a key tells, [`Keyed`] before the one that takes fields out,
-/// [`PerValue`] before the one that computes once what is asked twice, [`Correlated`] first, and [`Once`] and [`Compiled`] last.
+/// [`PerValue`] before the one that computes once what is asked twice, [`Correlated`] first, and [`ComputedKeys`],
+/// [`Once`] and [`Compiled`] last.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![Arc::new(Correlated)];
     for rule in Optimizer::new().rules {
@@ -33,6 +35,7 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         }
         rules.push(rule);
     }
+    rules.push(Arc::new(ComputedKeys));
     rules.push(Arc::new(Once));
     rules.push(Arc::new(Compiled));
     rules

@@ -13,7 +13,9 @@ use regex::Regex;
 use super::json_path::keys;
 use super::template::{call_name, expression, positional, text, with_arguments};
 use super::time_format::{Direction, chrono, chrono_of_joda, chrono_of_template, is_template};
-use super::times::{AT_TIME_ZONE, as_text, complete, date_add, date_diff, is_date, is_time, time_format};
+use super::times::{
+    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, date_add, date_diff, is_date, is_time, time_format,
+};
 use super::{For, aggregates, is_address, rename};
 
 /// Calls that are another call, or an operator, of their arguments: name, number of arguments, and what they are.
@@ -444,6 +446,12 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
             }
             let names: Vec<String> = (1..=parts.len()).map(|place| format!("arg{place}")).collect();
             Some(with_arguments(&format!("({})", names.join(" || ")), &parts.iter().collect::<Vec<_>>()))
+        }
+        ("coalesce" | "nullif", [_, _, ..]) if who == For::Query && args.iter().any(is_time) => {
+            let mut parts = args.clone();
+            as_texts_beside_one(&mut parts.iter_mut().collect::<Vec<_>>());
+            let names: Vec<String> = (1..=parts.len()).map(|place| format!("arg{place}")).collect();
+            Some(with_arguments(&format!("{name}({})", names.join(", ")), &parts.iter().collect::<Vec<_>>()))
         }
         // in every place, and not in the first
         ("regexp_replace", [text, pattern, with]) => {

@@ -1,7 +1,11 @@
 //! Fields that SELECT gives no name, `userIdentity.arn` → columns of their last name, `arn`, as Athena calls them: what is ordered by, and a
 //! query around this one, may ask for it. DataFusion calls them `cloudtrail.useridentity[arn]`. And fields of JSON text → texts.
 
-use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, OrderBy, OrderByKind, Select, SelectItem, Subscript};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, Expr, Ident, OrderBy, OrderByKind, Select, SelectItem, Subscript, visit_expressions_mut,
+};
 
 use super::last_name;
 use super::outer::Scopes;
@@ -26,7 +30,7 @@ pub fn named(select: &mut Select, typed: &[Option<String>], scopes: &Scopes, unn
             continue;
         }
         let is_alone = names.iter().flatten().filter(|name| **name == folded).count() == 1;
-        let alias = if is_alone { last } else { Ident::with_quote('"', expr.to_string().to_ascii_lowercase()) };
+        let alias = if is_alone { last } else { Ident::with_quote('"', path(expr).to_ascii_lowercase()) };
         *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
     }
 }
@@ -41,8 +45,11 @@ fn last_of(expr: &Expr, scopes: &Scopes, unnested: &Unnested) -> Option<Ident> {
         }
         Expr::CompoundFieldAccess { access_chain, .. } => match access_chain.last()? {
             AccessExpr::Dot(Expr::Identifier(name)) => Some(name.clone()),
-            AccessExpr::Subscript(Subscript::Index { index }) => text(index).map(|key| Ident::with_quote('"', key)),
-            _ => None,
+            // the dialect makes texts of the names behind a place in a list
+            AccessExpr::Dot(key) | AccessExpr::Subscript(Subscript::Index { index: key }) => {
+                text(key).map(|key| Ident::with_quote('"', key))
+            }
+            AccessExpr::Subscript(Subscript::Slice { .. }) => None,
         },
         // of JSON, in the words of this module
         Expr::Function(call) => {
@@ -51,6 +58,16 @@ fn last_of(expr: &Expr, scopes: &Scopes, unnested: &Unnested) -> Option<Ident> {
         }
         _ => None,
     }
+}
+
+/// What leads to a field, as it is typed.
+fn path(expr: &Expr) -> String {
+    let Expr::CompoundFieldAccess { root, access_chain } = expr else { return expr.to_string() };
+    let typed = |access: &AccessExpr| match access {
+        AccessExpr::Dot(key) => text(key).map_or_else(|| access.to_string(), |key| format!(".{key}")),
+        AccessExpr::Subscript(_) => access.to_string(),
+    };
+    root.to_string() + &access_chain.iter().map(typed).collect::<String>()
 }
 
 /// What a column is called, in lower case, where that is a name.
@@ -92,11 +109,14 @@ pub fn of_json(names: &[Ident], scopes: &Scopes, named: &Named) -> Option<Expr> 
 pub fn ordered(order: &mut OrderBy, scopes: &Scopes, named: &Named) {
     let OrderByKind::Expressions(order) = &mut order.kind else { return };
     for order in order {
-        if let Expr::CompoundIdentifier(names) = &order.expr
-            && let Some(text) = of_json(names, scopes, named)
-        {
-            order.expr = text;
-        }
+        let _ = visit_expressions_mut(&mut order.expr, |expr| {
+            if let Expr::CompoundIdentifier(names) = &*expr
+                && let Some(text) = of_json(names, scopes, named)
+            {
+                *expr = text;
+            }
+            ControlFlow::<()>::Continue(())
+        }); // it never breaks
     }
 }
 

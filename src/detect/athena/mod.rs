@@ -44,8 +44,8 @@ use self::outer::Scopes;
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, positional, text, with_arguments};
 use self::times::{
-    AT_TIME_ZONE, as_text, complete, complete_time, interval_times, is_time, part, part_of_zone, parts_of_interval,
-    time_of_zone,
+    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_time, interval_times, is_time, part, part_of_zone,
+    parts_of_interval, time_of_zone,
 };
 use self::unnest::Unnested;
 use crate::catalog;
@@ -362,6 +362,7 @@ impl VisitorMut for Words {
                 return ControlFlow::Continue(());
             }
         }
+        self.named.mark_text(expr, |name| self.scopes.has(name));
         self.compared(expr);
         if let Expr::Identifier(name) = expr {
             self.named.fold(std::slice::from_mut(name));
@@ -560,6 +561,9 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             }
             complete_time(left, right);
             complete_time(right, left);
+            if who == For::Query && is_comparison(op) {
+                as_texts_beside_one(&mut [&mut **left, &mut **right]);
+            }
             if !matches!(op, BinaryOperator::Eq | BinaryOperator::NotEq) {
                 in_order([left, right]);
             }
@@ -576,6 +580,12 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
                 }
                 _ => None,
             }
+        }
+        Expr::Case { conditions, else_result, .. } if who == For::Query => {
+            let results = conditions.iter_mut().map(|when| &mut when.result);
+            let mut results: Vec<&mut Expr> = results.chain(else_result.as_deref_mut()).collect();
+            as_texts_beside_one(&mut results);
+            None
         }
         Expr::Between { expr, low, high, .. } => {
             quoted_days([low, high])?;

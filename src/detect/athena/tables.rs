@@ -9,8 +9,8 @@ use datafusion::sql::sqlparser::ast::{
 };
 use regex::{Captures, Regex};
 
-use super::last_name;
 use super::template::{call_name, query, with_arguments};
+use super::{last_name, times};
 use crate::catalog;
 use crate::rule::shape::{ATHENA_TABLES, LISTS};
 use crate::table::{Column, Kind};
@@ -42,6 +42,8 @@ pub struct Named {
     others: Vec<&'static (&'static str, &'static str)>,
     /// What SELECT calls columns, as it is written.
     aliases: Vec<String>,
+    /// Whether a SELECT calls a text `eventTime`.
+    text_times: bool,
 }
 
 /// A day as folders of S3 have it.
@@ -104,14 +106,21 @@ impl Named {
         if !parts.iter().any(|name| *name != "day") || names.whole_days {
             parts.retain(|name| *name != "day");
         }
+        // nor is one that another table has, or a list: of two the name alone would say neither
+        let is_owned = |name: &str| {
+            let mut tables = catalog::tables().filter(|table| names.tables.contains(&table.name));
+            names.has_list && !name.ends_with("_partition")
+                || tables.any(|table| table.columns.iter().any(|column| column.name == name))
+        };
         Named {
             days: DAYS.into_iter().filter(|name| has(name)).collect(),
             text_days: is_column(DAYS[1]) && names.has_trail,
             parts,
             path: has("$path"),
-            partitions: PARTITIONS.iter().filter(|(name, _)| is_column(name)).collect(),
+            partitions: PARTITIONS.iter().filter(|(name, _)| is_column(name) && !is_owned(name)).collect(),
             others: OTHERS.iter().filter(|(name, _)| is_column(name)).collect(),
             aliases: names.aliases,
+            text_times: names.text_times,
         }
     }
 
@@ -152,8 +161,7 @@ impl Named {
         if self.path {
             columns.push("concat('/', input_file_name()) AS \"$path\"".to_owned());
         }
-        let is_new = |partition: &&&(&str, &str)| !known.columns.iter().any(|column| column.name == partition.0);
-        columns.extend(self.partitions.iter().filter(is_new).map(|(name, sql)| format!("{sql} AS {name}")));
+        columns.extend(self.partitions.iter().map(|(name, sql)| format!("{sql} AS {name}")));
         if table == "vpc_flow" {
             columns.extend(self.others.iter().map(|(theirs, ours)| format!("\"{ours}\" AS \"{theirs}\"")));
         }
@@ -189,6 +197,18 @@ impl Named {
     /// Whether SELECT calls something so that has another name, or none.
     pub fn gives(&self, name: &str) -> bool {
         self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
+    }
+
+    /// Says of an `eventTime` that it is a text, where a SELECT gives it as one and no table of the archive is asked, `is_here`.
+    pub fn mark_text(&self, expr: &mut Expr, is_here: impl Fn(&Ident) -> bool) {
+        let name = match expr {
+            Expr::Identifier(name) => Some(name),
+            Expr::CompoundIdentifier(names) => names.last_mut(),
+            _ => None,
+        };
+        if let Some(name) = name.filter(|name| self.text_times && !is_here(name)) {
+            times::mark_text(name);
+        }
     }
 
     /// Writes what such a column is compared with as the column has it: `month = 8` and `month = '8'` are '08', and a day
@@ -255,14 +275,24 @@ struct Names {
     whole_days: bool,
     /// Whether a table of Athena's for CloudTrail is asked.
     has_trail: bool,
+    /// The tables of the archive that are asked.
+    tables: Vec<&'static str>,
+    /// Whether a list of the user's is asked.
+    has_list: bool,
+    /// Whether a SELECT calls a text `eventTime`.
+    text_times: bool,
 }
 
 impl Visitor for Names {
     type Break = ();
 
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
-        self.has_trail |= archived(name)
-            .is_some_and(|(table, typed)| table == "cloudtrail" && !typed.value.eq_ignore_ascii_case(table));
+        if let Some((table, typed)) = archived(name) {
+            self.has_trail |= table == "cloudtrail" && !typed.value.eq_ignore_ascii_case(table);
+            self.tables.push(table);
+        }
+        let schema = name.0.first().and_then(|part| part.as_ident());
+        self.has_list |= schema.is_some_and(|schema| schema.value.eq_ignore_ascii_case(LISTS));
         ControlFlow::Continue(())
     }
 
@@ -285,6 +315,13 @@ impl Visitor for Names {
                 _ => None,
             };
             self.aliases.extend(select.projection.iter().filter_map(alias));
+            let is_text_time = |item: &SelectItem| match item {
+                SelectItem::ExprWithAlias { alias, expr } => {
+                    alias.value.eq_ignore_ascii_case("eventtime") && times::makes_text(expr)
+                }
+                _ => false,
+            };
+            self.text_times |= select.projection.iter().any(is_text_time);
         }
         ControlFlow::Continue(())
     }

@@ -2,10 +2,11 @@
 
 use anyhow::bail;
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, TypedString, Value,
+    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Interval, TypedString,
+    Value,
 };
 
-use super::last_name;
+use super::is_text;
 use super::template::{call_name, text, with_arguments};
 
 pub fn time_format(
@@ -181,6 +182,13 @@ pub fn as_text(expr: &mut Expr) {
     }
 }
 
+/// Puts the text of CloudTrail's record in the place of each `eventTime` that stands beside a text which is no time, as in `eventTime <> ''`.
+pub fn as_texts_beside_one(sides: &mut [&mut Expr]) {
+    if sides.iter().any(|side| text(side).is_some_and(|text| !text.starts_with(|first: char| first.is_ascii_digit()))) {
+        sides.iter_mut().for_each(|side| as_text(side));
+    }
+}
+
 /// Writes a text that is compared with `eventTime` as a time that can be read: `2024-08-01:10:00:00`, as AWS's examples have
 /// it, `2024-08-01 10:00` and `2024-08` are texts like any other for Athena.
 pub fn complete_time(column: &Expr, value: &mut Expr) {
@@ -235,7 +243,51 @@ pub fn is_time(expr: &Expr) -> bool {
             let FunctionArguments::List(list) = &call.args else { return false };
             matches!(list.args.first(), Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) if is_time(first))
         }
-        _ => last_name(expr).as_deref() == Some("eventtime"),
+        Expr::Identifier(name) => is_its_name(name),
+        Expr::CompoundIdentifier(names) => names.last().is_some_and(is_its_name),
+        _ => false,
+    }
+}
+
+fn is_its_name(name: &Ident) -> bool {
+    name.value.eq_ignore_ascii_case("eventtime") && name.quote_style != Some(OF_TEXT)
+}
+
+/// The quotes of an `eventTime` that is a text, as a subquery gives it: nobody can type them, and the name within is the same.
+const OF_TEXT: char = '`';
+
+/// Says of a name that it is that of a text, where it is `eventTime`.
+pub fn mark_text(name: &mut Ident) {
+    if is_its_name(name) {
+        name.value.make_ascii_lowercase();
+        name.quote_style = Some(OF_TEXT);
+    }
+}
+
+/// Calls that make a text, of a time or of a part of its text.
+const MAKE_TEXT: [&str; 12] = [
+    "concat",
+    "date_format",
+    "format_datetime",
+    "lower",
+    "regexp_extract",
+    "regexp_replace",
+    "replace",
+    "split_part",
+    "substr",
+    "to_char",
+    "to_iso8601",
+    "upper",
+];
+
+/// Whether an expression, as it was typed, is a text that is made of others.
+pub fn makes_text(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => makes_text(inner),
+        Expr::Function(call) => call_name(call).is_some_and(|name| MAKE_TEXT.contains(&name.as_str())),
+        Expr::Cast { data_type, .. } => is_text(data_type),
+        Expr::Substring { .. } | Expr::BinaryOp { op: BinaryOperator::StringConcat, .. } => true,
+        _ => false,
     }
 }
 
