@@ -482,7 +482,7 @@ fn answered(action: &str, status: u16, code: Option<&str>, message: Option<&str>
         ("", 401 | 403) => (Kind::Denied, denied(action, None)),
         (_, 500..) => (Kind::Server, format!("AWS failed with {status}: {told}")),
         // AWS has a word for what it refuses: a proxy, or the page of a login, answers in its place
-        ("", ..400 | 407) => (
+        ("", ..=399 | 407) => (
             Kind::Unreachable,
             format!("an answer that is not AWS's ({told}): check the network, proxies and `endpoint_url`"),
         ),
