@@ -256,8 +256,9 @@ mod tests {
             let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"));
             let ours = ask(&date_trunc(), unit, times.clone());
             let theirs = ask(&datetime::date_trunc(), unit, times.clone());
-            prop_assert_eq!(ours.is_ok(), theirs.is_ok());
-            if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
+            // far from now DataFusion has no times in a zone
+            if let Ok(theirs) = theirs {
+                let ours = ours.unwrap();
                 prop_assert_eq!(ours.data_type(), times.data_type());
                 prop_assert_eq!(
                     ours.as_primitive::<TimestampMicrosecondType>(),

@@ -5,6 +5,7 @@ use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, Subscript
 
 use super::tables::archived;
 use crate::catalog;
+use crate::table::PARTITIONS;
 
 /// Of each SELECT around the place that is looked at, the last one innermost, what stands behind FROM.
 #[derive(Debug, Default)]
@@ -109,7 +110,10 @@ fn relation(table: &TableFactor, given: &[Ident]) -> Relation {
             Relation {
                 name: alias.as_ref().map(|alias| &alias.name).or(last).map(|name| name.value.clone()),
                 is_archived: known.is_some(),
-                columns: known.map(|table| table.columns.iter().map(|column| column.name.to_owned()).collect()),
+                columns: known.map(|table| {
+                    let all = PARTITIONS.iter().chain(table.columns);
+                    all.map(|column| column.name.to_owned()).collect()
+                }),
             }
         }
         TableFactor::Derived { alias, .. } | TableFactor::UNNEST { alias, .. } => Relation {
