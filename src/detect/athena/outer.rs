@@ -111,8 +111,8 @@ fn relation(table: &TableFactor, given: &[Ident]) -> Relation {
                 name: alias.as_ref().map(|alias| &alias.name).or(last).map(|name| name.value.clone()),
                 is_archived: known.is_some(),
                 columns: known.map(|table| {
-                    let all = PARTITIONS.iter().chain(table.columns);
-                    all.map(|column| column.name.to_owned()).collect()
+                    let all = PARTITIONS.iter().chain(table.columns).map(|column| column.name);
+                    all.chain(["day"]).map(str::to_owned).collect()
                 }),
             }
         }
