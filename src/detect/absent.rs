@@ -10,9 +10,10 @@ use arrow::array::{Array, AsArray, StringViewArray, UInt32Array, new_null_array}
 use arrow::compute::take;
 use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::Result;
+use datafusion::common::tree_node::Transformed;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    ColumnarValue, Expr, ExpressionPlacement, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
 use memchr::memmem::Finder;
 
@@ -28,8 +29,8 @@ const NULL_WHERE_ABSENT: [&str; 7] = [
 ];
 
 /// Replaces a call whose path has keys that are spelled out. Anything else comes back as it is, one that was replaced too.
-pub fn where_present(expr: Expr) -> Expr {
-    let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr else { return expr };
+pub fn where_present(expr: Expr) -> Transformed<Expr> {
+    let Expr::ScalarFunction(ScalarFunction { func, args }) = &expr else { return Transformed::no(expr) };
     let key = |arg: &Expr| match arg {
         Expr::Literal(key, _) => key.try_as_str().flatten().and_then(quoted),
         _ => None,
@@ -37,10 +38,11 @@ pub fn where_present(expr: Expr) -> Expr {
     let keys: Vec<Finder<'static>> = args.iter().skip(1).filter_map(key).collect();
     let is_one = (func.inner().as_ref() as &dyn Any).is::<WherePresent>();
     if is_one || keys.is_empty() || !NULL_WHERE_ABSENT.contains(&func.name()) {
-        return expr;
+        return Transformed::no(expr);
     }
     let present = WherePresent { inner: func.clone(), keys, escape: Finder::new(r"\u") };
-    Expr::ScalarFunction(ScalarFunction::new_udf(Arc::new(ScalarUDF::new_from_impl(present)), args.clone()))
+    let call = ScalarFunction::new_udf(Arc::new(ScalarUDF::new_from_impl(present)), args.clone());
+    Transformed::yes(Expr::ScalarFunction(call))
 }
 
 /// What stands in the JSON where a key does. A key of ASCII can be written otherwise by `\u` alone, unless it has a quote, a slash or a
@@ -95,6 +97,10 @@ impl ScalarUDFImpl for WherePresent {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
         self.inner.return_field_from_args(args)
+    }
+
+    fn placement(&self, args: &[ExpressionPlacement]) -> ExpressionPlacement {
+        self.inner.placement(args)
     }
 
     fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -186,10 +192,10 @@ mod tests {
             for name in NULL_WHERE_ABSENT {
                 for path in [vec![key.clone()], vec![key.clone(), inner.clone()], vec![key.clone(), ScalarValue::Int64(Some(1))]] {
                     let call = call(name, &path);
-                    let other = where_present(call.clone());
+                    let other = where_present(call.clone()).data;
                     let replaced = format!("{other:?}").contains("WherePresent");
                     prop_assert!(replaced);
-                    prop_assert_eq!(&where_present(other.clone()), &other);
+                    prop_assert_eq!(&where_present(other.clone()).data, &other);
                     prop_assert_eq!(&answer(&other, &texts), &answer(&call, &texts), "{} {:?} {:?}", name, path, texts);
                 }
             }
@@ -205,7 +211,7 @@ mod tests {
             call("json_get_str", &key("é")),
             call("json_get_str", &[ScalarValue::Int64(Some(0))]),
         ] {
-            assert_eq!(where_present(call.clone()), call);
+            assert_eq!(where_present(call.clone()).data, call);
         }
     }
 }

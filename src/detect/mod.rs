@@ -21,7 +21,7 @@ mod lowered;
 pub mod athena;
 pub mod session;
 pub mod regex;
-mod absent;
+pub mod absent;
 mod item;
 mod program;
 mod place;

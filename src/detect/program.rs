@@ -62,7 +62,7 @@ impl Leaves {
                 } else if let Some(field) = field_of_item(&call, |path| Some(self.resolve(path)?.1)) {
                     field
                 } else {
-                    where_present(compile_once(Expr::ScalarFunction(call)))
+                    where_present(compile_once(Expr::ScalarFunction(call))).data
                 }),
                 other => Transformed::yes(compile_once(other)),
             })

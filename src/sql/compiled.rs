@@ -1,7 +1,8 @@
-//! Matches against regular expressions that a query spells out → matches as rules have them, each expression compiled once.
+//! Matches against regular expressions that a query spells out, and calls that read a value of JSON by its path → the same as rules have
+//! them: each expression compiled once, and JSON read only where the letters of the path's keys stand in it.
 //!
-//! DataFusion 55 compiles it again for each batch, and fails where all rows of one have the same text, as `coalesce(errorCode, 'none')` has of
-//! calls that succeeded.
+//! DataFusion 55 compiles an expression again for each batch, and fails where all rows of one have the same text, as
+//! `coalesce(errorCode, 'none')` has of calls that succeeded.
 
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -9,6 +10,7 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
+use crate::detect::absent::where_present;
 use crate::detect::regex::{compile_once, is_match};
 
 /// To be asked last: what is known of an operator is not known of a function.
@@ -39,12 +41,12 @@ impl OptimizerRule for Compiled {
     }
 }
 
-/// An expression whose matches are compiled once.
+/// An expression whose matches are compiled once, and that reads JSON only where it may find something.
 pub fn with_compiled(expr: Expr) -> Result<Transformed<Expr>> {
     expr.transform_up(|expr| {
         Ok(match is_match(&expr) {
             true => Transformed::yes(compile_once(expr)),
-            false => Transformed::no(expr),
+            false => where_present(expr),
         })
     })
 }
