@@ -21,6 +21,7 @@ mod unnested;
 mod compiled;
 mod per_value;
 mod computed_keys;
+mod window_fields;
 pub mod replay;
 mod local;
 mod lookups;

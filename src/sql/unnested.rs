@@ -17,9 +17,10 @@ use super::correlated::Correlated;
 use super::keyed::Keyed;
 use super::once::Once;
 use super::per_value::PerValue;
+use super::window_fields::WindowFields;
 
-/// The optimizer's rules, with this one before each that looks at what a key tells, [`Keyed`] before the one that takes fields out,
-/// [`PerValue`] before the one that computes once what is asked twice, [`Correlated`] first, and [`ComputedKeys`],
+/// The optimizer's rules, with this one before each that looks at what a key tells, [`Keyed`] and [`WindowFields`] before the one that
+/// takes fields out, [`PerValue`] before the one that computes once what is asked twice, [`Correlated`] first, and [`ComputedKeys`],
 /// [`Once`] and [`Compiled`] last.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![Arc::new(Correlated)];
@@ -32,6 +33,7 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         }
         if rule.name() == "extract_leaf_expressions" {
             rules.push(Arc::new(Keyed));
+            rules.push(Arc::new(WindowFields));
         }
         rules.push(rule);
     }
