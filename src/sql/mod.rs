@@ -22,6 +22,7 @@ mod compiled;
 mod per_value;
 mod computed_keys;
 mod window_fields;
+mod numbered;
 pub mod replay;
 mod local;
 mod lookups;

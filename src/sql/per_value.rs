@@ -109,7 +109,7 @@ fn only_column(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
 }
 
 /// The type of columns whose values repeat.
-fn symbols() -> DataType {
+pub fn symbols() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 

@@ -15,13 +15,14 @@ use super::compiled::Compiled;
 use super::computed_keys::ComputedKeys;
 use super::correlated::Correlated;
 use super::keyed::Keyed;
+use super::numbered::Numbered;
 use super::once::Once;
 use super::per_value::PerValue;
 use super::window_fields::WindowFields;
 
 /// The optimizer's rules, with this one before each that looks at what a key tells, [`Keyed`] and [`WindowFields`] before the one that
 /// takes fields out, [`PerValue`] before the one that computes once what is asked twice, [`Correlated`] first, and [`ComputedKeys`],
-/// [`Once`] and [`Compiled`] last.
+/// [`Once`], [`Numbered`] and [`Compiled`] last.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![Arc::new(Correlated)];
     for rule in Optimizer::new().rules {
@@ -39,6 +40,7 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     }
     rules.push(Arc::new(ComputedKeys));
     rules.push(Arc::new(Once));
+    rules.push(Arc::new(Numbered));
     rules.push(Arc::new(Compiled));
     rules
 }
