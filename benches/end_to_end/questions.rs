@@ -158,6 +158,19 @@ fn questions(archive: &Path) -> Vec<(&'static str, String)> {
                 .to_owned(),
         ),
         (
+            "the first call of each actor",
+            "SELECT actor, eventname FROM (SELECT useridentity.arn AS actor, eventname, row_number() OVER (PARTITION BY \
+             useridentity.arn ORDER BY eventtime, eventid) AS place FROM <table> WHERE useridentity.arn IS NOT NULL) AS t \
+             WHERE place = 1"
+                .to_owned(),
+        ),
+        (
+            "who did what from where, each once",
+            "SELECT count(*) FROM (SELECT DISTINCT useridentity.arn, eventname, awsregion, sourceipaddress FROM <table> \
+             WHERE useridentity.arn IS NOT NULL) AS t"
+                .to_owned(),
+        ),
+        (
             "ten minutes of a Region",
             "SELECT eventname, count(*) FROM <table> WHERE region = 'us-east-1' AND day = '2024-08-01' \
              AND eventtime BETWEEN '2024-08-01 00:10:00' AND '2024-08-01 00:20:00' GROUP BY 1"
