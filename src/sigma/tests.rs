@@ -168,6 +168,8 @@ fn what_cannot_be_used_is_named_with_its_place() {
     );
     assert_eq!(refused("  eventTime|gt: 5"), "x.yml:7:21: `eventTime` is a time, not a number");
     assert_eq!(refused("  eventName|gt: five"), "x.yml:7:21: `five` is not a number");
+    assert_eq!(refused("  eventName|lt: .inf"), "x.yml:7:22: `inf` is not a number");
+    assert_eq!(refused("  requestParameters.a: -.inf"), "x.yml:7:7: `-inf` is not a number");
     assert_eq!(
         refused("  userAgent|expand: '%who%'"),
         "x.yml:7:26: placeholder `%who%` has no values: list them in weir.toml under [sigma.placeholders]"
