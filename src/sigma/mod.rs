@@ -368,9 +368,12 @@ fn table(source: &LogSource, lines: &Lines) -> Result<&'static Table, Wrong> {
     let parts = [("product", &source.product), ("service", &source.service), ("category", &source.category)];
     let given = parts.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}: {value}")));
     let given = given.collect::<Vec<_>>().join(", ");
-    let given = if given.is_empty() { "no log source".to_owned() } else { format!("log source `{given}`") };
     let services = SERVICES.map(|(service, _)| service).join(" or ");
-    let message = format!("{given} has no table here; there is `product: aws` with `service: {services}`");
+    let known = format!("`product: aws` with `service: {services}`");
+    let message = match given.is_empty() {
+        true => format!("the rule says nothing of its log source, such as {known}"),
+        false => format!("log source `{given}` has no table here; there is {known}"),
+    };
     Err((lines.key(&["logsource"]), message))
 }
 

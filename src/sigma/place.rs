@@ -34,6 +34,12 @@ impl Lines {
         (self.first + index, 1)
     }
 
+    /// What the document is to those around it, as its key `action` says.
+    pub fn action(&self) -> Option<&str> {
+        let value = self.text.lines().find_map(|line| line.strip_prefix("action:"))?;
+        Some(value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']))
+    }
+
     /// The key that a path of keys leads to; as far as it is found.
     pub fn key(&self, path: &[&str]) -> Place {
         self.find(path).map_or(self.start(), |(index, column)| (self.first + index, column))

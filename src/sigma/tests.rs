@@ -199,6 +199,11 @@ fn what_cannot_be_used_is_named_with_its_place() {
         convert_one(&other, &Config::default()).unwrap_err(),
         "x.yml:2:1: log source `product: aws, service: okta` has no table here; there is `product: aws` with `service: cloudtrail or vpcflow`"
     );
+    let none = rule("  a: b").replace("logsource:\n    product: aws\n    service: cloudtrail\n", "");
+    assert_eq!(
+        convert_one(&none, &Config::default()).unwrap_err(),
+        "x.yml:1:1: the rule says nothing of its log source, such as `product: aws` with `service: cloudtrail or vpcflow`"
+    );
     let missing = rule("  a: b").replace("condition: s", "condition: s and t");
     assert_eq!(convert_one(&missing, &Config::default()).unwrap_err(), "x.yml:8:22: there is no detection `t`");
     let selector = rule("  a: b").replace("condition: s", "condition: 1 of t*");
