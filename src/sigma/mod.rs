@@ -366,6 +366,9 @@ fn table(source: &LogSource, lines: &Lines) -> Result<&'static Table, Wrong> {
         return Ok(catalog::table(name).expect("the tables named here exist"));
     }
     let parts = [("product", &source.product), ("service", &source.service), ("category", &source.category)];
+    // of another product it matters little which log it is, and one reason for all its rules is told once
+    let is_other = source.product.is_some() && !is(&source.product, "aws");
+    let parts = if is_other { &parts[..1] } else { &parts[..] };
     let given = parts.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}: {value}")));
     let given = given.collect::<Vec<_>>().join(", ");
     let services = SERVICES.map(|(service, _)| service).join(" or ");

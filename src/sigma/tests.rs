@@ -199,6 +199,11 @@ fn what_cannot_be_used_is_named_with_its_place() {
         convert_one(&other, &Config::default()).unwrap_err(),
         "x.yml:2:1: log source `product: aws, service: okta` has no table here; there is `product: aws` with `service: cloudtrail or vpcflow`"
     );
+    let product = rule("  a: b").replace("product: aws", "product: azure");
+    assert_eq!(
+        convert_one(&product, &Config::default()).unwrap_err(),
+        "x.yml:2:1: log source `product: azure` has no table here; there is `product: aws` with `service: cloudtrail or vpcflow`"
+    );
     let none = rule("  a: b").replace("logsource:\n    product: aws\n    service: cloudtrail\n", "");
     assert_eq!(
         convert_one(&none, &Config::default()).unwrap_err(),
