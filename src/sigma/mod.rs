@@ -108,7 +108,9 @@ pub fn convert(files: &[File], config: &Config) -> (Vec<Converted>, Vec<RuleErro
     }
     let correlations: Vec<_> =
         set.correlations.iter().map(|(file, lines, rule)| set.correlate(rule, file, lines)).collect();
-    let (mut converted, mut ids, mut counts) = (Vec::new(), BTreeSet::new(), BTreeMap::<&str, usize>::new());
+    let mut converted = Vec::new();
+    // each with its file, and how many rules a file has had
+    let (mut ids, mut counts) = (BTreeMap::<String, &str>::new(), BTreeMap::<&str, usize>::new());
     for turn in &set.order {
         let (file, lines, key, made) = match turn {
             Turn::Rule(place) => {
@@ -136,11 +138,12 @@ pub fn convert(files: &[File], config: &Config) -> (Vec<Converted>, Vec<RuleErro
         match made {
             Ok((table, text)) => {
                 let id = format!("{}/{name}", table.name);
-                if !ids.insert(id.clone()) {
-                    let message = format!("another file gives the rule {id}: rename this one");
+                if let Some(other) = ids.get(&id) {
+                    let message = format!("{other} gives the rule {id} already: rename this file");
                     refused.push(error(file, (lines.start(), message)));
                     continue;
                 }
+                ids.insert(id.clone(), &file.name);
                 let place = lines.key(&[key]);
                 converted.push(Converted { id, file: file.name.clone(), place, yaml: lines.text.clone(), text });
             }

@@ -249,5 +249,5 @@ fn several_rules_of_one_file_have_names_of_their_own() {
     assert_eq!((ids, refused), (vec!["cloudtrail/x", "cloudtrail/x_2"], vec![]));
     let (converted, refused) = convert(&[file("a"), file("b")], &Config::default());
     assert_eq!((converted.len(), refused.len()), (2, 2));
-    assert_eq!(refused[0].to_string(), "b/x.yml:1:1: another file gives the rule cloudtrail/x: rename this one");
+    assert_eq!(refused[0].to_string(), "b/x.yml:1:1: a/x.yml gives the rule cloudtrail/x already: rename this file");
 }
