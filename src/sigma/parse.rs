@@ -246,12 +246,10 @@ fn unread_condition(error: &str) -> String {
     let (line, column) = (line.unwrap_or_default(), column.unwrap_or_default());
     let rest: String = line.chars().skip(column).collect();
     let word = rest.split([' ', '(', ')']).find(|word| !word.is_empty());
-    let lower = word.map(str::to_lowercase);
-    if let (Some(word), Some(lower)) = (word, &lower)
-        && word != lower
-        && WORDS.contains(&lower.as_str())
-    {
-        return format!("`{word}` is written `{lower}`");
+    // where a name may stand, such a word is taken for one, and the error is behind it
+    let is_raised = |word: &&str| WORDS.contains(&word.to_lowercase().as_str()) && !WORDS.contains(word);
+    if let Some(raised) = word.into_iter().chain(line.split([' ', '(', ')'])).find(is_raised) {
+        return format!("`{raised}` is written `{}`", raised.to_lowercase());
     }
     if line.matches('(').count() > line.matches(')').count() {
         return "a parenthesis is not closed".to_owned();
@@ -354,6 +352,8 @@ detection:
         );
         let upper = wrong(&GOOD.replace("condition: selection", "condition: selection AND selection"));
         assert_eq!(upper, ["6:5 the condition cannot be read: `AND` is written `and`"]);
+        let not = wrong(&GOOD.replace("condition: selection", "condition: selection and NOT (selection)"));
+        assert_eq!(not, ["6:5 the condition cannot be read: `NOT` is written `not`"]);
         let beside = wrong(&GOOD.replace("condition: selection", "condition: selection selection"));
         assert_eq!(beside, ["6:5 the condition cannot be read: at `selection` is expected its end, or `or`, or `and`"]);
         let open = wrong(&GOOD.replace("condition: selection", "condition: (selection"));
