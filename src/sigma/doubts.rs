@@ -195,8 +195,11 @@ fn of_correlation(table: &Table, correlation: &CorrelationRule, lines: &Lines) -
             format!("the alias `{name}` has a field for some of the rules only, and events have no field `{name}`");
         (lines.key(&["correlation", "aliases", name]), message)
     });
+    let by = ["correlation", "group-by"];
+    let is_lost = correlation.group_by.is_empty() && lines.has(&by);
+    let lost = is_lost.then(|| (lines.key(&by), "`group-by` names no field, and all rows are one group".to_owned()));
     let fields = fields.into_iter().filter_map(|(place, field)| Some((place, doubt(table, &field)?)));
-    fields.chain(partial).collect()
+    fields.chain(partial).chain(lost).collect()
 }
 
 fn doubt(table: &Table, field: &str) -> Option<String> {
@@ -306,6 +309,16 @@ mod tests {
                 format!("x.yml:22:16: cloudtrail has no column `awsRegio`, {beyond}; did you mean `awsRegion`?"),
             ]
         );
+    }
+
+    #[test]
+    fn a_correlation_that_groups_by_no_text_is_told() {
+        let many = "---\ntitle: M\ncorrelation:\n    type: event_count\n    rules: [base]\n    group-by: {userIdentity.arn: 1}\n    timespan: 5m\n    \
+             condition:\n        gte: 3\n";
+        let text = format!("{}{many}", rule("        eventName: A\n"));
+        assert_eq!(said(&text), ["x.yml:13:5: `group-by` names no field, and all rows are one group"]);
+        let without = text.replace("    group-by: {userIdentity.arn: 1}\n", "");
+        assert_eq!(said(&without), <[String; 0]>::default());
     }
 
     #[test]
