@@ -159,9 +159,7 @@ fn chosen(flags: &Backtest, config: &Config) -> anyhow::Result<Chosen> {
         Some(id) => (known.iter().filter(|source| source.id == id).cloned().collect(), Vec::new()),
     };
     let (rules, unread) = library::rules(&sources);
-    for error in refused.iter().chain(&unread) {
-        output::say(format_args!("weir: rule left out: {error}"));
-    }
+    output::say_left_out(refused.iter().chain(&unread));
     if rules.is_empty() {
         let what = flags.what.as_deref().unwrap_or("the configuration");
         if !refused.is_empty() || !unread.is_empty() || flags.what.is_none() {
@@ -276,7 +274,7 @@ struct Tried {
 impl Tried {
     fn new(rules: Vec<Rule>, references: &References, config: &Config) -> Result<Tried, Failure> {
         let (mut detector, refused) = Detector::with_references(logs::TABLES, references, rules);
-        refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
+        output::say_left_out(&refused);
         detector.keep_to(memory(config).or_usage()?);
         let suppressions = Suppressions::new(config.suppress.clone()).or_usage()?;
         let canaries = Canaries::new(config.canary.clone()).or_usage()?;

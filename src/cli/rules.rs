@@ -414,7 +414,7 @@ pub fn folder(rules: &str) -> Option<&Path> {
 /// The rules that `weir run` would have; what cannot be used is said and left out.
 pub fn merged(more: &More) -> Result<Vec<Source>> {
     let found = configured::found(more.rules.as_deref(), &more.settings.read()?)?;
-    found.refused.iter().for_each(|error| output::say(format_args!("weir: rule left out: {error}")));
+    output::say_left_out(&found.refused);
     found.doubts.iter().for_each(|error| output::say(format_args!("weir: {}", doubtful(error))));
     Ok(found.sources)
 }

@@ -165,7 +165,7 @@ fn tests(context: &Context, modifiers: &Modifiers, value: &SigmaValue) -> Result
         SigmaValue::Null => return Ok(vec![Test::Null]),
         SigmaValue::Bool(truth) if as_is => return Ok(vec![Test::Bool(*truth)]),
         SigmaValue::Integer(number) if as_is => return Ok(vec![Test::Number(*number as f64)]),
-        SigmaValue::Float(number) if as_is => return Ok(vec![Test::Number(*number)]),
+        SigmaValue::Float(_) if as_is => return Ok(vec![Test::Number(number_of(value)?)]),
         SigmaValue::Bool(_) | SigmaValue::Integer(_) | SigmaValue::Float(_) => {
             SigmaString::from_raw(&value.to_string())
         }
@@ -228,10 +228,11 @@ fn number_of(value: &SigmaValue) -> Result<f64, String> {
     let number = match value {
         SigmaValue::Integer(number) => Some(*number as f64),
         SigmaValue::Float(number) => Some(*number),
-        SigmaValue::String(text) => text.original.parse().ok().filter(|number: &f64| number.is_finite()),
+        SigmaValue::String(text) => text.original.parse().ok(),
         SigmaValue::Bool(_) | SigmaValue::Null => None,
     };
-    number.ok_or_else(|| format!("`{value}` is not a number"))
+    // SQL has no words for infinity and what is no number
+    number.filter(|number: &f64| number.is_finite()).ok_or_else(|| format!("`{value}` is not a number"))
 }
 
 /// Any of these comparisons, with a column of one value.

@@ -400,6 +400,20 @@ fn a_correlation_needs_rules_that_can_be_used() {
     assert_eq!(twice[2], "x.yml:27:13: several rules are called `base`");
 }
 
+#[test]
+fn a_file_that_has_a_rule_of_a_name_means_its_own() {
+    let text = correlation("event_count", "rules: [base]\ncondition: {gte: 2}");
+    let file = |stem: &str, text: &str| File { name: format!("{stem}.yml"), stem: stem.into(), text: text.into() };
+    let elsewhere = text.replace("eventName: A", "eventName: C");
+    let alone = rule("  eventName: D").replace("title: T", "title: T\nname: base");
+    let (all, refused) = convert(&[file("x", &text), file("y", &elsewhere), file("z", &alone)], &Config::default());
+    assert_eq!(refused, []);
+    let rows = |rule: &Converted| rule.text.rsplit("lower(eventName) = ").next().unwrap()[..3].to_owned();
+    let rows: Vec<String> = all.iter().map(|rule| format!("{} {}", rule.id, rows(rule))).collect();
+    let expected = ["x 'b'", "x_2 'a'", "y 'b'", "y_2 'c'", "z 'd'"].map(|row| format!("cloudtrail/{row}"));
+    assert_eq!(rows, expected);
+}
+
 /// Behind a correlation of that kind, `Many`: line 31 is the first of those that this adds.
 fn above(kind: &str, rest: &str, of: &str, of_rest: &str) -> String {
     let rest: String = rest.lines().map(|line| format!("    {line}\n")).collect();

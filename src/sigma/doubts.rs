@@ -1,6 +1,8 @@
 //! Sigma files → what in them is probably misspelt: it is no error, for events may have fields and rules keys of their own, and
 //! a rule that asks for it never fires, or passes it over.
 
+use std::collections::BTreeMap;
+
 use rsigma_parser::{
     CorrelationCondition, CorrelationRule, Detection, Detections, FieldAlias, FilterRule, FilterRuleTarget,
     SigmaDocument, SigmaRule,
@@ -58,10 +60,18 @@ pub fn doubts(files: &[File]) -> Vec<RuleError> {
             SigmaDocument::Correlation(_) | SigmaDocument::Filter(_) => None,
         })
         .collect();
-    let mut all = Vec::new();
+    let (mut all, mut ids) = (Vec::new(), BTreeMap::<&str, String>::new());
     for (file, documents) in &read {
         let mut found: Vec<(Place, String)> = Lines::documents(&file.text).iter().flat_map(keys).collect();
         for Document { parsed, lines } in documents {
+            if let Some(id) = own_id(parsed, lines) {
+                let place = lines.key(&["id"]);
+                if let Some(other) = ids.get(id) {
+                    found.push((place, format!("`{id}` is the id of {other} too: both run")));
+                } else {
+                    ids.insert(id, format!("{}:{}", file.name, place.0));
+                }
+            }
             found.extend(match parsed {
                 SigmaDocument::Rule(rule) => {
                     let table = table(&rule.logsource, lines).ok();
@@ -92,6 +102,16 @@ pub fn doubts(files: &[File]) -> Vec<RuleError> {
         all.extend(found.into_iter().map(doubt));
     }
     all
+}
+
+/// The id that a document says of itself, not one that it has from those before it, if it is a rule for logs that are here.
+fn own_id<'a>(parsed: &'a SigmaDocument, lines: &Lines) -> Option<&'a str> {
+    let id = match parsed {
+        SigmaDocument::Rule(rule) if table(&rule.logsource, lines).is_ok() => rule.id.as_deref(),
+        SigmaDocument::Correlation(correlation) => correlation.id.as_deref(),
+        SigmaDocument::Rule(_) | SigmaDocument::Filter(_) => None,
+    };
+    id.filter(|_| lines.has(&["id"]))
 }
 
 /// Keys that are nearly ones of Sigma; within a correlation, which has no others, any that is none.
@@ -175,8 +195,11 @@ fn of_correlation(table: &Table, correlation: &CorrelationRule, lines: &Lines) -
             format!("the alias `{name}` has a field for some of the rules only, and events have no field `{name}`");
         (lines.key(&["correlation", "aliases", name]), message)
     });
+    let by = ["correlation", "group-by"];
+    let is_lost = correlation.group_by.is_empty() && lines.has(&by);
+    let lost = is_lost.then(|| (lines.key(&by), "`group-by` names no field, and all rows are one group".to_owned()));
     let fields = fields.into_iter().filter_map(|(place, field)| Some((place, doubt(table, &field)?)));
-    fields.chain(partial).collect()
+    fields.chain(partial).chain(lost).collect()
 }
 
 fn doubt(table: &Table, field: &str) -> Option<String> {
@@ -245,6 +268,16 @@ mod tests {
     }
 
     #[test]
+    fn an_id_that_two_rules_have_is_told() {
+        let one = rule("        eventName: A\n").replace("title: T", "title: T\nid: 1-2");
+        let other = one.replace("cloudtrail", "s3access");
+        assert_eq!(said(&format!("{one}---\n{other}")), <[String; 0]>::default());
+        assert_eq!(said(&format!("{one}---\naction: repeat\ntitle: U\n")), <[String; 0]>::default());
+        let tells = ["x.yml:11:1: `1-2` is the id of x.yml:2 too: both run"];
+        assert_eq!(said(&format!("{one}---\n{one}")), tells);
+    }
+
+    #[test]
     fn keys_that_are_misspelt_are_told() {
         let text = format!("{}leve: high\nmy_team: x\nnote: y\nrsigma.window: z\n", rule("        eventName: A\n"));
         assert_eq!(said(&text), ["x.yml:8:1: `leve` is no key of Sigma and is passed over: did you mean `level`?"]);
@@ -276,6 +309,16 @@ mod tests {
                 format!("x.yml:22:16: cloudtrail has no column `awsRegio`, {beyond}; did you mean `awsRegion`?"),
             ]
         );
+    }
+
+    #[test]
+    fn a_correlation_that_groups_by_no_text_is_told() {
+        let many = "---\ntitle: M\ncorrelation:\n    type: event_count\n    rules: [base]\n    group-by: {userIdentity.arn: 1}\n    timespan: 5m\n    \
+             condition:\n        gte: 3\n";
+        let text = format!("{}{many}", rule("        eventName: A\n"));
+        assert_eq!(said(&text), ["x.yml:13:5: `group-by` names no field, and all rows are one group"]);
+        let without = text.replace("    group-by: {userIdentity.arn: 1}\n", "");
+        assert_eq!(said(&without), <[String; 0]>::default());
     }
 
     #[test]

@@ -35,7 +35,12 @@ impl Field {
     pub fn shown(&self, name: &str) -> String {
         match self {
             Field::One { sql, .. } => sql.clone(),
-            Field::Many { texts, .. } => format!("array_to_string({texts}, ', ') AS {}", quoted(name, '"')),
+            Field::Many { texts, .. } => {
+                // alone, such a name may be one by which a column sets a part of the finding, as `severity`
+                let is_alone = !name.contains('.') && texts.starts_with("json_texts(unmapped, ");
+                let name = if is_alone { format!("unmapped.{name}") } else { name.to_owned() };
+                format!("array_to_string({texts}, ', ') AS {}", quoted(&name, '"'))
+            }
         }
     }
 }
@@ -264,6 +269,16 @@ mod tests {
         let refused = resolve(&REJECT, "jobb").unwrap_err();
         assert_eq!(refused, "table reject has no field `jobb`: see `weir tables reject`");
         assert_eq!(resolve(&CLOUDTRAIL, "a..b").unwrap_err(), "`a..b` is not a field name");
+    }
+
+    #[test]
+    fn no_field_is_shown_under_a_name_that_sets_a_part_of_the_finding() {
+        let shown =
+            |name: &str| resolve(&CLOUDTRAIL, name).unwrap().shown(name).split(" AS ").nth(1).map(str::to_owned);
+        assert_eq!(shown("severity").as_deref(), Some("\"unmapped.severity\""));
+        assert_eq!(shown("resource.type").as_deref(), Some("\"resource.type\""));
+        assert_eq!(shown("requestParameters").as_deref(), Some("\"requestParameters\""));
+        assert_eq!(shown("awsRegion"), None);
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub fn convert(files: &[File], config: &Config) -> (Vec<Converted>, Vec<RuleErro
         let (documents, wrong) = parse(&file.text);
         let read: BTreeSet<usize> = documents.iter().map(|document| document.lines.first).collect();
         let unread = Lines::documents(&file.text).into_iter().filter(|lines| !read.contains(&lines.first));
-        set.unread.extend(unread.filter_map(|lines| unread_correlation(&lines)));
+        set.unread.extend(unread.filter_map(|lines| Some((file, unread_correlation(&lines)?))));
         refused.extend(wrong.into_iter().map(|wrong| error(file, wrong)));
         for document in documents {
             let lines = document.lines;
@@ -106,13 +106,16 @@ pub fn convert(files: &[File], config: &Config) -> (Vec<Converted>, Vec<RuleErro
             refused.push(error(file, wrong));
         }
     }
-    let correlations: Vec<_> = set.correlations.iter().map(|(_, lines, rule)| set.correlate(rule, lines)).collect();
-    let (mut converted, mut ids, mut counts) = (Vec::new(), BTreeSet::new(), BTreeMap::<&str, usize>::new());
+    let correlations: Vec<_> =
+        set.correlations.iter().map(|(file, lines, rule)| set.correlate(rule, file, lines)).collect();
+    let mut converted = Vec::new();
+    // each with its file, and how many rules a file has had
+    let (mut ids, mut counts) = (BTreeMap::<String, &str>::new(), BTreeMap::<&str, usize>::new());
     for turn in &set.order {
         let (file, lines, key, made) = match turn {
             Turn::Rule(place) => {
                 let (file, lines, rule) = &set.rules[*place];
-                match set.convert(rule, lines, &correlations) {
+                match set.convert(rule, file, lines, &correlations) {
                     Ok(None) => continue,
                     Ok(Some(made)) => (file, lines, "detection", Ok(made)),
                     Err(wrong) => (file, lines, "detection", Err(wrong)),
@@ -122,7 +125,8 @@ pub fn convert(files: &[File], config: &Config) -> (Vec<Converted>, Vec<RuleErro
                 let (file, lines, rule) = &set.correlations[*place];
                 let made = correlations[*place].clone();
                 let named = |reference: &str| is_correlation(rule, reference);
-                match made.and_then(|made| Ok((made, set.is_by_itself("correlation", lines, named, &correlations)?))) {
+                let by_itself = || set.is_by_itself("correlation", file, lines, named, &correlations);
+                match made.and_then(|made| Ok((made, by_itself()?))) {
                     Ok((_, false)) => continue,
                     Ok((made, true)) => (file, lines, "correlation", Ok(made)),
                     Err(wrong) => (file, lines, "correlation", Err(wrong)),
@@ -134,11 +138,12 @@ pub fn convert(files: &[File], config: &Config) -> (Vec<Converted>, Vec<RuleErro
         match made {
             Ok((table, text)) => {
                 let id = format!("{}/{name}", table.name);
-                if !ids.insert(id.clone()) {
-                    let message = format!("another file gives the rule {id}: rename this one");
+                if let Some(other) = ids.get(&id) {
+                    let message = format!("{other} gives the rule {id} already: rename this file");
                     refused.push(error(file, (lines.start(), message)));
                     continue;
                 }
+                ids.insert(id.clone(), &file.name);
                 let place = lines.key(&[key]);
                 converted.push(Converted { id, file: file.name.clone(), place, yaml: lines.text.clone(), text });
             }
@@ -160,7 +165,7 @@ struct Set<'a> {
     rules: Vec<(&'a File, Lines, SigmaRule)>,
     correlations: Vec<(&'a File, Lines, CorrelationRule)>,
     /// What else was to be correlations: their rules are for them, and would tell of each of their rows by themselves.
-    unread: Vec<Unread>,
+    unread: Vec<(&'a File, Unread)>,
     filters: Vec<(&'a File, Lines, FilterRule)>,
 }
 
@@ -173,7 +178,7 @@ enum Turn {
 /// What a correlation names.
 enum Named<'a> {
     Rule(&'a SigmaRule, &'a Lines),
-    Correlation(&'a CorrelationRule, &'a Lines),
+    Correlation(&'a CorrelationRule, &'a File, &'a Lines),
 }
 
 /// A query file and the table that it reads, or what is wrong.
@@ -184,11 +189,12 @@ impl Set<'_> {
     fn convert(
         &self,
         rule: &SigmaRule,
+        file: &File,
         lines: &Lines,
         correlations: &[Made],
     ) -> Result<Option<(&'static Table, String)>, Wrong> {
         let (table, condition) = self.rows(rule, lines)?;
-        let by_itself = self.is_by_itself("rule", lines, |reference| is_called(rule, reference), correlations)?;
+        let by_itself = self.is_by_itself("rule", file, lines, |reference| is_called(rule, reference), correlations)?;
         Ok(by_itself.then(|| (table, write::query_file(&self.context(table), rule, &condition))))
     }
 
@@ -196,12 +202,15 @@ impl Set<'_> {
     fn is_by_itself(
         &self,
         kind: &str,
+        file: &File,
         lines: &Lines,
         is_called: impl Fn(&str) -> bool,
         correlations: &[Made],
     ) -> Result<bool, Wrong> {
+        let is_meant =
+            |names: &[String], from: &File| names.iter().any(|name| is_called(name) && self.reaches(name, from, file));
         let users = self.correlations.iter().zip(correlations);
-        let users: Vec<_> = users.filter(|((.., user), _)| user.rules.iter().any(|name| is_called(name))).collect();
+        let users: Vec<_> = users.filter(|((from, _, user), _)| is_meant(&user.rules, from)).collect();
         let refused = |title: &str| {
             let message = format!("the {kind} is for the correlation `{title}`, which is refused, and not by itself");
             Err((lines.start(), message))
@@ -211,18 +220,18 @@ impl Set<'_> {
                 if users.iter().any(|(_, made)| made.is_ok()) { Ok(false) } else { refused(&user.title) }
             }
             Some(_) => Ok(true),
-            None => match self.unread.iter().find(|unread| unread.rules.iter().any(|name| is_called(name))) {
-                Some(unread) => refused(&unread.title),
+            None => match self.unread.iter().find(|(from, unread)| is_meant(&unread.rules, from)) {
+                Some((_, unread)) => refused(&unread.title),
                 None => Ok(true),
             },
         }
     }
 
-    fn correlate(&self, correlation: &CorrelationRule, lines: &Lines) -> Made {
+    fn correlate(&self, correlation: &CorrelationRule, file: &File, lines: &Lines) -> Made {
         if correlation.status == Some(Status::Unsupported) {
             return Err((lines.key(&["status"]), UNSUPPORTED.to_owned()));
         }
-        let (table, steps) = self.steps(correlation, lines, &mut Vec::new())?;
+        let (table, steps) = self.steps(correlation, file, lines, &mut Vec::new())?;
         Ok((table, correlation::query_file(&self.context(table), correlation, &steps, lines)?))
     }
 
@@ -230,6 +239,7 @@ impl Set<'_> {
     fn steps<'a>(
         &'a self,
         correlation: &'a CorrelationRule,
+        file: &File,
         lines: &Lines,
         above: &mut Vec<&'a CorrelationRule>,
     ) -> Result<(&'static Table, Vec<Step<'a>>), Wrong> {
@@ -237,22 +247,22 @@ impl Set<'_> {
         let (mut steps, mut of) = (Vec::new(), None::<&'static Table>);
         for reference in &correlation.rules {
             let wrong = |message: String| (lines.value(&["correlation", "rules"], reference), message);
-            let (title, table, step) = match self.named(reference).map_err(wrong)? {
+            let (title, table, step) = match self.named(reference, file).map_err(wrong)? {
                 Named::Rule(rule, lines) => {
                     let rows = self.rows(rule, lines);
                     let (table, condition) =
                         rows.map_err(|_| wrong(format!("the rule `{}` is refused", rule.title)))?;
                     (&rule.title, table, Of::Rule(rule, condition))
                 }
-                Named::Correlation(inner, _) if above.iter().any(|above| std::ptr::eq(*above, inner)) => {
+                Named::Correlation(inner, ..) if above.iter().any(|above| std::ptr::eq(*above, inner)) => {
                     return Err(wrong(format!("`{reference}` is a correlation that names, in the end, itself")));
                 }
-                Named::Correlation(inner, lines) => {
+                Named::Correlation(inner, file, lines) => {
                     let refused = || wrong(format!("the correlation `{}` is refused", inner.title));
                     if inner.status == Some(Status::Unsupported) {
                         return Err(refused());
                     }
-                    let (table, steps) = self.steps(inner, lines, above).map_err(|_| refused())?;
+                    let (table, steps) = self.steps(inner, file, lines, above).map_err(|_| refused())?;
                     (&inner.title, table, Of::Correlation(inner, lines, steps))
                 }
             };
@@ -282,17 +292,28 @@ impl Set<'_> {
         }
     }
 
-    /// The rule or correlation that has this id, name or title.
-    fn named(&self, reference: &str) -> Result<Named<'_>, String> {
-        let rules = self.rules.iter().filter(|(.., rule)| is_called(rule, reference));
-        let correlations = self.correlations.iter().filter(|(.., rule)| is_correlation(rule, reference));
+    /// The rule or correlation that has this id, name or title, as a file means it.
+    fn named(&self, reference: &str, from: &File) -> Result<Named<'_>, String> {
+        let reached = |file: &File| self.reaches(reference, from, file);
+        let rules = self.rules.iter().filter(|(file, _, rule)| is_called(rule, reference) && reached(file));
+        let correlations =
+            self.correlations.iter().filter(|(file, _, rule)| is_correlation(rule, reference) && reached(file));
         let rules = rules.map(|(_, lines, rule)| Named::Rule(rule, lines));
-        let mut all = rules.chain(correlations.map(|(_, lines, rule)| Named::Correlation(rule, lines)));
+        let mut all = rules.chain(correlations.map(|(file, lines, rule)| Named::Correlation(rule, file, lines)));
         match (all.next(), all.next()) {
             (Some(one), None) => Ok(one),
             (Some(_), Some(_)) => Err(format!("several rules are called `{reference}`")),
             (None, _) => Err(format!("no rule that is here is called `{reference}`")),
         }
+    }
+
+    /// Whether a reference of one file can mean what stands in another. One that has its own of that name means this: names
+    /// have to be unique for each correlation only.
+    fn reaches(&self, reference: &str, from: &File, to: &File) -> bool {
+        let is_own = |file: &File| std::ptr::eq(file, from);
+        is_own(to)
+            || !(self.rules.iter().any(|(file, _, rule)| is_own(file) && is_called(rule, reference))
+                || self.correlations.iter().any(|(file, _, rule)| is_own(file) && is_correlation(rule, reference)))
     }
 
     /// What a rule reads, and the condition of its rows, with the filters that are about it.
@@ -366,11 +387,17 @@ fn table(source: &LogSource, lines: &Lines) -> Result<&'static Table, Wrong> {
         return Ok(catalog::table(name).expect("the tables named here exist"));
     }
     let parts = [("product", &source.product), ("service", &source.service), ("category", &source.category)];
+    // of another product it matters little which log it is, and one reason for all its rules is told once
+    let is_other = source.product.is_some() && !is(&source.product, "aws");
+    let parts = if is_other { &parts[..1] } else { &parts[..] };
     let given = parts.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}: {value}")));
     let given = given.collect::<Vec<_>>().join(", ");
-    let given = if given.is_empty() { "no log source".to_owned() } else { format!("log source `{given}`") };
     let services = SERVICES.map(|(service, _)| service).join(" or ");
-    let message = format!("{given} has no table here; there is `product: aws` with `service: {services}`");
+    let known = format!("`product: aws` with `service: {services}`");
+    let message = match given.is_empty() {
+        true => format!("the rule says nothing of its log source, such as {known}"),
+        false => format!("log source `{given}` has no table here; there is {known}"),
+    };
     Err((lines.key(&["logsource"]), message))
 }
 

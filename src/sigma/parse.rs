@@ -22,29 +22,35 @@ pub fn parse(text: &str) -> (Vec<Document>, Vec<Wrong>) {
     if all.is_empty() {
         wrong.push(((1, 1), "the file has no rule in it".to_owned()));
     }
-    // an action makes a document depend on those before it
-    let dependent = all.iter().any(|lines| lines.text.lines().any(|line| line.starts_with("action:")));
-    let mut before = String::new();
-    let mut read = Read::default();
+    // one with an action depends on those before it, and any other on the last global one
+    let (mut global, mut before, mut read) = (String::new(), String::new(), Read::default());
     for lines in all {
-        let whole = if dependent { format!("{before}---\n{}", lines.text) } else { lines.text.clone() };
-        let next = parse_sigma_yaml(&whole);
-        if dependent {
-            before = whole;
-        } else {
+        let action = lines.action();
+        if action.is_none() {
+            before.clone_from(&global);
             read = Read::default();
         }
-        match next {
+        if !before.is_empty() {
+            before.push_str("---\n");
+        }
+        let above = before.lines().count();
+        before.push_str(&lines.text);
+        match action {
+            Some("global") => global.clone_from(&lines.text),
+            Some("reset") => global.clear(),
+            Some(_) | None => {}
+        }
+        match parse_sigma_yaml(&before) {
             Ok(collection) => {
                 let (new, errors) = read.new_in(collection);
                 match (errors.first(), new) {
-                    (Some(error), _) => wrong.push(explain(error, &lines)),
+                    (Some(error), _) => wrong.push(explain(error, &lines, above)),
                     (None, Some(parsed)) => documents.push(Document { parsed, lines }),
                     // an action, which is no document by itself
                     (None, None) => {}
                 }
             }
-            Err(error) => wrong.push(explain(&error.to_string(), &lines)),
+            Err(error) => wrong.push(explain(&error.to_string(), &lines, above)),
         }
     }
     (documents, wrong)
@@ -99,22 +105,19 @@ impl Read {
     }
 }
 
-/// The parser says what is wrong in words only; the words say where to look.
-fn explain(error: &str, lines: &Lines) -> Wrong {
+/// The parser says what is wrong in words only; the words say where to look. It was given so many lines above the document's.
+fn explain(error: &str, lines: &Lines, above: usize) -> Wrong {
     let quoted = || error.split('\'').nth(1).unwrap_or_default();
     if let Some(yaml) = error.strip_prefix("YAML parse error: ") {
-        let (words, place) = yaml.rsplit_once(" at line ").unwrap_or((yaml, ""));
-        let place = place.split_once(" column ").and_then(|(line, column)| {
-            let column = column.split(|c: char| !c.is_ascii_digit()).next()?;
-            Some((lines.first + line.parse::<usize>().ok()?.checked_sub(1)?, column.parse().ok()?))
-        });
-        return (place.unwrap_or(lines.start()), format!("not YAML: {words}"));
+        return not_yaml(yaml, lines, above);
     }
+    let sections = ["correlation", "filter", "detection"];
+    let section = sections.into_iter().find(|section| lines.has(&[*section])).unwrap_or("detection");
     if error.starts_with("Condition") {
-        let place = lines.key(&[if lines.text("filter:").is_some() { "filter" } else { "detection" }, "condition"]);
-        if lines.value(&["detection", "condition"], "|") != place && lines.text("condition:").is_some() {
-            let message = "aggregations behind `|` are no longer Sigma: write a correlation".to_owned();
-            return (lines.value(&["detection", "condition"], "|"), message);
+        let place = lines.key(&[section, "condition"]);
+        let behind = lines.value(&[section, "condition"], "|");
+        if behind != place {
+            return (behind, "aggregations behind `|` are no longer Sigma: write a correlation".to_owned());
         }
         return (place, format!("the condition cannot be read: {}", unread_condition(error)));
     }
@@ -127,7 +130,23 @@ fn explain(error: &str, lines: &Lines) -> Wrong {
         return (place.unwrap_or(lines.start()), "`not` is not a modifier: write it in the condition".to_owned());
     }
     if error.starts_with("Missing required field") {
-        return (lines.start(), format!("`{}` is missing", quoted()));
+        return match quoted() {
+            "condition" => (lines.key(&[section]), "`condition` is missing".to_owned()),
+            name if lines.has(&[name]) => (lines.key(&[name]), format!("`{name}` is no text")),
+            name => (lines.start(), format!("`{name}` is missing")),
+        };
+    }
+    if error.starts_with("Invalid detection: condition must be") {
+        let message = "the condition is a text, or a list of texts".to_owned();
+        return (lines.key(&[section, "condition"]), message);
+    }
+    if error.starts_with("Invalid detection: Detection section must be") {
+        let message = "a mapping is missing here: names with what each looks for, and `condition`".to_owned();
+        return (lines.key(&[section]), message);
+    }
+    if error.starts_with("Invalid rule: logsource must be") {
+        let message = "a mapping is missing here, such as `product: aws` with `service: cloudtrail`".to_owned();
+        return (lines.key(&["logsource"]), message);
     }
     if let Some((key, value)) = error.strip_prefix("invalid ").and_then(|rest| rest.split_once(": ")) {
         let known = match key {
@@ -152,7 +171,11 @@ fn explain(error: &str, lines: &Lines) -> Wrong {
         return (lines.key(&["correlation"]), "`condition` is missing, as in `gte: 10`".to_owned());
     }
     if error.starts_with("Invalid correlation rule: Missing timeframe") {
-        return (lines.key(&["correlation"]), "`timespan` is missing, as in `timespan: 5m`".to_owned());
+        let keys = ["timespan", "timeframe"].map(|key| ["correlation", key]);
+        return match keys.into_iter().find(|key| lines.has(key)) {
+            Some(key) => (lines.key(&key), "a timespan is a number and its unit, such as 15m".to_owned()),
+            None => (lines.key(&["correlation"]), "`timespan` is missing, as in `timespan: 5m`".to_owned()),
+        };
     }
     if let Some(window) = error.strip_prefix("Invalid correlation rule: Unknown window mode: ") {
         let name = window.split(' ').next().unwrap_or_default();
@@ -182,6 +205,28 @@ fn explain(error: &str, lines: &Lines) -> Wrong {
     (key.map_or(lines.start(), |key| lines.key(&[key])), error.to_owned())
 }
 
+/// What the parser of YAML says, which counts lines from the first that it was given.
+fn not_yaml(error: &str, lines: &Lines, above: usize) -> Wrong {
+    let (words, place) = error.rsplit_once(" at line ").unwrap_or((error, ""));
+    let place = place.split_once(" column ").and_then(|(line, column)| {
+        let column = column.split(|c: char| !c.is_ascii_digit()).next()?;
+        Some((lines.first + line.parse::<usize>().ok()?.checked_sub(above + 1)?, column.parse().ok()?))
+    });
+    // of a key that is there twice it says where the mapping begins
+    let doubled = || -> Option<Place> {
+        let (path, key) = words.split_once("duplicate entry with key ")?;
+        let path: Vec<&str> = path.trim_end_matches(": ").split('.').filter(|part| !part.is_empty()).collect();
+        let same = lines.keys(&path).into_iter().rfind(|(_, known)| known == key.trim_matches('"'));
+        same.map(|(place, _)| place)
+    };
+    // a second place, of what it had begun to read
+    let words = match words.split_once(" at line ") {
+        Some((first, rest)) => format!("{first}{}", rest.find(',').map_or("", |comma| &rest[comma..])),
+        None => words.to_owned(),
+    };
+    (doubled().or(place).unwrap_or(lines.start()), format!("not YAML: {words}"))
+}
+
 /// Words of conditions, in lower case only.
 const WORDS: [&str; 7] = ["and", "or", "not", "of", "all", "any", "them"];
 
@@ -189,6 +234,8 @@ const WORDS: [&str; 7] = ["and", "or", "not", "of", "all", "any", "them"];
 /// names of what may stand there.
 fn unread_condition(error: &str) -> String {
     let reason = error.lines().last().unwrap_or(error).trim_start_matches([' ', '=']).trim();
+    // what is nested says of each level where it is
+    let reason = reason.rsplit("Condition parse error: ").next().unwrap_or(reason);
     let Some(may_stand) = reason.strip_prefix("expected ") else { return reason.to_owned() };
     let is_number = |text: &str| text.trim().parse::<u32>().is_ok();
     let line = error.lines().find_map(|line| Some(line.split_once(" | ").filter(|(number, _)| is_number(number))?.1));
@@ -199,15 +246,16 @@ fn unread_condition(error: &str) -> String {
     let (line, column) = (line.unwrap_or_default(), column.unwrap_or_default());
     let rest: String = line.chars().skip(column).collect();
     let word = rest.split([' ', '(', ')']).find(|word| !word.is_empty());
-    let lower = word.map(str::to_lowercase);
-    if let (Some(word), Some(lower)) = (word, &lower)
-        && word != lower
-        && WORDS.contains(&lower.as_str())
-    {
-        return format!("`{word}` is written `{lower}`");
+    // where a name may stand, such a word is taken for one, and the error is behind it
+    let is_raised = |word: &&str| WORDS.contains(&word.to_lowercase().as_str()) && !WORDS.contains(word);
+    if let Some(raised) = word.into_iter().chain(line.split([' ', '(', ')'])).find(is_raised) {
+        return format!("`{raised}` is written `{}`", raised.to_lowercase());
     }
     if line.matches('(').count() > line.matches(')').count() {
         return "a parenthesis is not closed".to_owned();
+    }
+    if line.matches(')').count() > line.matches('(').count() {
+        return "a parenthesis is closed that was not opened".to_owned();
     }
     let names = may_stand.split([',', ' ']).filter(|name| !["", "or"].contains(name)).map(|name| match name {
         "EOI" => "its end",
@@ -266,6 +314,24 @@ detection:
         assert_eq!(titles(&file), [("G".into(), 5), ("Own".into(), 10), ("T".into(), 18)]);
         let repeat = format!("{GOOD}---\naction: repeat\ntitle: Again\n");
         assert_eq!(titles(&repeat), [("T".into(), 1), ("Again".into(), 8)]);
+        let again = format!("{repeat}---\naction: repeat\nlevel: low\n---\n{GOOD}");
+        let expected = [("T".into(), 1), ("Again".into(), 8), ("Again".into(), 11), ("T".into(), 14)];
+        assert_eq!(titles(&again), expected);
+        // the last one is what counts, and one that is said again is of its time
+        let second = format!(
+            "{global}---\n{each}---\n{}---\naction: repeat\nstatus: test\n---\n{each}",
+            global.replace("G", "H")
+        );
+        assert_eq!(titles(&second), [("G".into(), 5), ("G".into(), 14), ("H".into(), 17)]);
+    }
+
+    #[test]
+    fn lines_behind_a_global_document_are_those_of_the_file() {
+        let global = "action: global\ntitle: G\nlogsource: {product: aws, service: cloudtrail}\n";
+        let each = "detection:\n    selection:\n        eventName: x\n    condition: selection\n";
+        let broken = each.replace("x", "a: b");
+        let told = wrong(&format!("{global}---\n{each}---\n{broken}---\n{each}"));
+        assert_eq!(told, ["12:21 not YAML: mapping values are not allowed in this context"]);
     }
 
     #[test]
@@ -286,12 +352,41 @@ detection:
         );
         let upper = wrong(&GOOD.replace("condition: selection", "condition: selection AND selection"));
         assert_eq!(upper, ["6:5 the condition cannot be read: `AND` is written `and`"]);
+        let not = wrong(&GOOD.replace("condition: selection", "condition: selection and NOT (selection)"));
+        assert_eq!(not, ["6:5 the condition cannot be read: `NOT` is written `not`"]);
         let beside = wrong(&GOOD.replace("condition: selection", "condition: selection selection"));
         assert_eq!(beside, ["6:5 the condition cannot be read: at `selection` is expected its end, or `or`, or `and`"]);
         let open = wrong(&GOOD.replace("condition: selection", "condition: (selection"));
         assert_eq!(open, ["6:5 the condition cannot be read: a parenthesis is not closed"]);
         let count = wrong(&GOOD.replace("condition: selection", "condition: selection | count() > 5"));
         assert_eq!(count, ["6:26 aggregations behind `|` are no longer Sigma: write a correlation"]);
+        let closed = wrong(&GOOD.replace("condition: selection", "condition: selection)"));
+        assert_eq!(closed, ["6:5 the condition cannot be read: a parenthesis is closed that was not opened"]);
+        let deep = wrong(
+            &GOOD.replace("condition: selection", &format!("condition: {}selection{}", "(".repeat(99), ")".repeat(99))),
+        );
+        assert_eq!(deep, ["6:5 the condition cannot be read: condition nesting exceeds maximum depth (64)"]);
+        assert_eq!(wrong(&GOOD.replace("title: T", "title: 42")), ["1:1 `title` is no text"]);
+        assert_eq!(wrong(&GOOD.replace("    condition: selection\n", "")), ["3:1 `condition` is missing"]);
+        let number = wrong(&GOOD.replace("condition: selection", "condition: 5"));
+        assert_eq!(number, ["6:5 the condition is a text, or a list of texts"]);
+        let twice = wrong(&format!("{GOOD}level: low\nlevel: high\n"));
+        assert_eq!(twice, ["8:1 not YAML: duplicate entry with key \"level\""]);
+        let inner = wrong(&GOOD.replace("eventName: x", "eventName: x\n        eventName: y"));
+        assert_eq!(inner, ["6:9 not YAML: detection.selection: duplicate entry with key \"eventName\""]);
+        let source = wrong(&GOOD.replace("{product: aws, service: cloudtrail}", "aws"));
+        assert_eq!(source, ["2:1 a mapping is missing here, such as `product: aws` with `service: cloudtrail`"]);
+        let quote = wrong(&format!("{GOOD}---\n{}", GOOD.replace("eventName: x", "eventName: 'x")));
+        assert_eq!(quote, ["12:20 not YAML: found unexpected end of stream, while scanning a quoted scalar"]);
+        let correlation =
+            "title: C\ncorrelation:\n    type: temporal\n    rules: [a, b]\n    timespan: 5m\n    condition: a b\n";
+        let filter = "title: F\nlogsource: {product: aws}\nfilter:\n    rules: any\n    s:\n        eventName: x\n    condition: not s and\n";
+        let open = wrong(filter);
+        assert!(open[0].starts_with("7:5 the condition cannot be read: at its end is expected "), "{open:?}");
+        let beside = wrong(correlation);
+        assert_eq!(beside, ["6:5 the condition cannot be read: at `b` is expected its end, or `or`, or `and`"]);
+        let number = wrong(&correlation.replace("5m", "300"));
+        assert_eq!(number, ["5:5 a timespan is a number and its unit, such as 15m"]);
         assert_eq!(wrong("- a\n"), ["1:1 Document is not a YAML mapping"]);
         assert_eq!(wrong("\n"), ["1:1 the file has no rule in it"]);
     }

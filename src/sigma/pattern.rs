@@ -12,7 +12,7 @@ use super::modifiers::{Base64, Text, Wide};
 pub struct Pattern {
     parts: Vec<Part>,
     cased: bool,
-    /// Whether each `-` also stands for the other dashes that Windows takes for it.
+    /// Whether each of [`WINDOWS_DASHES`] also stands for the others.
     windash: bool,
 }
 
@@ -51,7 +51,7 @@ impl Pattern {
     pub fn plain(&self) -> Option<String> {
         match self.parts.as_slice() {
             [] => Some(String::new()),
-            [Part::Text(text)] if !self.windash || !text.contains('-') => Some(text.clone()),
+            [Part::Text(text)] if !self.windash || !text.contains(WINDOWS_DASHES) => Some(text.clone()),
             _ => None,
         }
     }
@@ -98,7 +98,15 @@ impl Pattern {
         let mut regex = String::from("(?s)^");
         for part in &self.parts {
             match part {
-                Part::Text(text) => regex.push_str(&regex::escape(text).replace("\\-", WINDOWS_DASHES)),
+                Part::Text(text) => {
+                    for c in text.chars() {
+                        if WINDOWS_DASHES.contains(&c) {
+                            regex.push_str(ANY_DASH);
+                        } else {
+                            regex.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
+                        }
+                    }
+                }
                 Part::Many => regex.push_str(".*"),
                 Part::One => regex.push('.'),
             }
@@ -109,7 +117,10 @@ impl Pattern {
 }
 
 /// Hyphen, slash, en dash, em dash and horizontal bar: how Windows programs let options begin.
-const WINDOWS_DASHES: &str = "[-/\u{2013}\u{2014}\u{2015}]";
+const WINDOWS_DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
+
+/// The same as a class of a regular expression.
+const ANY_DASH: &str = "[-/\u{2013}\u{2014}\u{2015}]";
 
 /// The texts whose presence shows that this one was encoded.
 pub fn encoded(text: &str, wide: Option<Wide>, base64: Base64) -> Vec<String> {
@@ -217,6 +228,9 @@ mod tests {
     fn windash_is_a_class_of_dashes() {
         let pattern = Pattern::new(&SigmaString::new("-ab-c.d"), Text::Contains, false, true);
         assert_eq!(pattern.matches("x"), "x ~ '(?s)^.*[-/–—―]ab[-/–—―]c\\.d.*$'");
+        let other = |text: &str| Pattern::new(&SigmaString::new(text), Text::Equal, false, true).matches("x");
+        assert_eq!(other("/user –x"), "x ~ '(?s)^[-/–—―]user [-/–—―]x$'");
+        assert_eq!(other("user"), "x = 'user'");
     }
 
     #[test]

@@ -34,6 +34,12 @@ impl Lines {
         (self.first + index, 1)
     }
 
+    /// What the document is to those around it, as its key `action` says.
+    pub fn action(&self) -> Option<&str> {
+        let value = self.text.lines().find_map(|line| line.strip_prefix("action:"))?;
+        Some(value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']))
+    }
+
     /// The key that a path of keys leads to; as far as it is found.
     pub fn key(&self, path: &[&str]) -> Place {
         self.find(path).map_or(self.start(), |(index, column)| (self.first + index, column))
@@ -119,14 +125,15 @@ impl Lines {
         found
     }
 
-    /// `None` for a line that is empty or a comment.
+    /// `None` for a line that is empty, a comment, or a directive such as `%YAML 1.2`.
     fn lines(&self) -> impl Iterator<Item = Option<Line<'_>>> {
         self.text.lines().map(|line| {
             // `- ` in front of a key is indentation
             let key = line.trim_start_matches([' ', '-']);
             let content = line.trim_start();
             let indent = line.len() - key.len();
-            (!content.is_empty() && !content.starts_with('#')).then_some(Line { indent, key })
+            let is_silent = content.is_empty() || content.starts_with('#') || line.starts_with('%');
+            (!is_silent).then_some(Line { indent, key })
         })
     }
 }
@@ -178,6 +185,8 @@ title: Two
         let documents = Lines::documents(TWO);
         assert_eq!(documents.iter().map(Lines::start).collect::<Vec<_>>(), [(2, 1), (13, 1)]);
         assert_eq!(Lines::documents("---\n\n---\n# nothing\n").len(), 0);
+        let directive = Lines::documents("%YAML 1.2\n---\ntitle: T\n");
+        assert_eq!(directive.iter().map(Lines::start).collect::<Vec<_>>(), [(3, 1)]);
     }
 
     #[test]

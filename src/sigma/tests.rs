@@ -168,6 +168,8 @@ fn what_cannot_be_used_is_named_with_its_place() {
     );
     assert_eq!(refused("  eventTime|gt: 5"), "x.yml:7:21: `eventTime` is a time, not a number");
     assert_eq!(refused("  eventName|gt: five"), "x.yml:7:21: `five` is not a number");
+    assert_eq!(refused("  eventName|lt: .inf"), "x.yml:7:22: `inf` is not a number");
+    assert_eq!(refused("  requestParameters.a: -.inf"), "x.yml:7:7: `-inf` is not a number");
     assert_eq!(
         refused("  userAgent|expand: '%who%'"),
         "x.yml:7:26: placeholder `%who%` has no values: list them in weir.toml under [sigma.placeholders]"
@@ -196,6 +198,16 @@ fn what_cannot_be_used_is_named_with_its_place() {
     assert_eq!(
         convert_one(&other, &Config::default()).unwrap_err(),
         "x.yml:2:1: log source `product: aws, service: okta` has no table here; there is `product: aws` with `service: cloudtrail or vpcflow`"
+    );
+    let product = rule("  a: b").replace("product: aws", "product: azure");
+    assert_eq!(
+        convert_one(&product, &Config::default()).unwrap_err(),
+        "x.yml:2:1: log source `product: azure` has no table here; there is `product: aws` with `service: cloudtrail or vpcflow`"
+    );
+    let none = rule("  a: b").replace("logsource:\n    product: aws\n    service: cloudtrail\n", "");
+    assert_eq!(
+        convert_one(&none, &Config::default()).unwrap_err(),
+        "x.yml:1:1: the rule says nothing of its log source, such as `product: aws` with `service: cloudtrail or vpcflow`"
     );
     let missing = rule("  a: b").replace("condition: s", "condition: s and t");
     assert_eq!(convert_one(&missing, &Config::default()).unwrap_err(), "x.yml:8:22: there is no detection `t`");
@@ -237,5 +249,5 @@ fn several_rules_of_one_file_have_names_of_their_own() {
     assert_eq!((ids, refused), (vec!["cloudtrail/x", "cloudtrail/x_2"], vec![]));
     let (converted, refused) = convert(&[file("a"), file("b")], &Config::default());
     assert_eq!((converted.len(), refused.len()), (2, 2));
-    assert_eq!(refused[0].to_string(), "b/x.yml:1:1: another file gives the rule cloudtrail/x: rename this one");
+    assert_eq!(refused[0].to_string(), "b/x.yml:1:1: a/x.yml gives the rule cloudtrail/x already: rename this file");
 }

@@ -134,9 +134,7 @@ fn work_once(
     let ways = ways(config).or_usage()?;
     let stamped = following.map(|flags| watch::stamp(flags, config));
     let mut compiled = compile(config.rules.as_deref(), config).or_usage()?;
-    for error in &compiled.refused {
-        output::say(format_args!("weir: rule left out: {error}"));
-    }
+    output::say_left_out(&compiled.refused);
     if compiled.sources.is_empty() && !compiled.refused.is_empty() {
         return Err(Failure::Usage(anyhow!("no rule is left: `--rules none` runs without")));
     }
