@@ -49,7 +49,7 @@ enum Format {
 pub fn run(flags: &Doctor) -> Result<ExitCode, Failure> {
     let checks = match configuration(flags) {
         Ok(config) => {
-            let mut checks = local::checks(&config, flags.config.as_deref());
+            let mut checks = local::checks(&config, flags);
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
             checks.extend(runtime.block_on(cloud::checks(&config)));

@@ -109,6 +109,14 @@ fn each_thing_that_is_wrong_is_a_line() {
     assert_says(&output, "failed   config: canary: [[canary]] \"c\": `hours` is 0, and is above 0");
     assert_says(&output, "failed   config: state: state is `weir`, and no s3://BUCKET/PREFIX");
     assert_says(&output, "failed   archive: the archive has an empty name: name its folder, or none");
+
+    // two that a run does not read together, though each is well; of flags they are tried together
+    write("weir.toml", "from = ['s3://trail', 'sqs://notices']\n[aws]\nendpoint_url = 'http://127.0.0.1:1'\n");
+    let (of_file, both) = (["-c", "weir.toml"], ["--from", "s3://trail", "sqs://notices"]);
+    let told = "failed   config: from: an object of s3:// may be told of by sqs:// too, and would be read twice";
+    assert_says(&doctor(&of_file, folder.path(), &[]), told);
+    let output = doctor(&[&of_file[..], &both[..]].concat(), folder.path(), &[]);
+    assert_says(&output, "ok       config: weir.toml: 2 sources");
 }
 
 #[test]
