@@ -313,6 +313,26 @@ fn a_profile_that_is_named_goes_before_the_keys_of_the_environment() {
 }
 
 #[test]
+fn a_login_that_is_over_is_told_with_what_renews_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let profiles = "[profile new]\nsso_session = s\nsso_account_id = 111122223333\nsso_role_name = audit\n\
+                    [profile old]\nsso_start_url = https://x.awsapps.com/start\nsso_region = eu-west-1\n\
+                    sso_account_id = 111122223333\nsso_role_name = audit\n\
+                    [sso-session s]\nsso_start_url = https://x.awsapps.com/start\nsso_region = eu-west-1\n";
+    fs::write(folder.path().join("profiles"), profiles).unwrap();
+    fs::write(folder.path().join("weir.toml"), "from = ['sqs://a']\n").unwrap();
+    let home = folder.path().to_str().unwrap();
+    for profile in ["new", "old"] {
+        let set =
+            [("HOME", home), ("AWS_CONFIG_FILE", "profiles"), ("AWS_PROFILE", profile), ("AWS_REGION", "us-east-1")];
+        let output = doctor(&["-c", "weir.toml"], folder.path(), &set);
+        assert_eq!(code(&output), 2);
+        assert_says(&output, "failed   credentials: there is no session of IAM Identity Center, or it is over");
+        assert_says(&output, "log in anew, as with `aws sso login`");
+    }
+}
+
+#[test]
 fn without_credentials_or_a_way_to_aws_it_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let output = doctor(&["--from", "kinesis://logs"], folder.path(), &[("AWS_REGION", "us-east-1")]);
