@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
@@ -173,6 +174,8 @@ async fn a_bucket_a_queue_a_stream_and_a_hub_that_are_there_are_well() {
     assert_eq!(of("kinesis:ListShards on kinesis://doctor"), ("ok", "2 shards"));
     assert_eq!(of("kinesis:GetRecords on kinesis://doctor").0, "ok");
     assert_eq!(of("sqs:GetQueueAttributes on sqs://doctor-notices").0, "warning");
+    assert_eq!(of("sqs:SendMessage on sqs://doctor-notices").0, "warning");
+    assert!(of("sqs:SendMessage on sqs://doctor-notices").1.starts_with("the queue's policy lets nobody send to it"));
     assert_eq!(of("sqs:DeleteMessage on sqs://doctor-notices").0, "ok");
     assert_eq!(of("sqs:ChangeMessageVisibility on sqs://doctor-notices").0, "ok");
     let untried = ("untried", "cannot be tried without doing it");
@@ -195,6 +198,16 @@ async fn a_bucket_a_queue_a_stream_and_a_hub_that_are_there_are_well() {
     assert_says(&output, "ok       s3:GetObject on s3://doctor-trail/: the first object can be read");
     assert_says(&output, "ok       kinesis:DescribeStreamConsumer on kinesis://doctor: there is no consumer weir yet");
     assert_says(&output, "untried  kinesis:SubscribeToShard on kinesis://doctor: cannot be tried without doing it");
+
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"*"}]}"#;
+    let sqs = aws_sdk_sqs::Client::new(&sdk(&moto.url));
+    let made = sqs.create_queue().queue_name("doctor-told").attributes(QueueAttributeName::Policy, policy).send().await;
+    made.unwrap();
+    let output = doctor(&["-c", "weir.toml", "--from", "sqs://doctor-told"], folder.path(), &more);
+    assert_says(
+        &output,
+        "ok       sqs:SendMessage on sqs://doctor-told: its policy lets s3.amazonaws.com send notices",
+    );
 
     let none = ["-c", "weir.toml", "--from", "s3://doctor-trail/none/"];
     let output = doctor(&none, folder.path(), &more);
