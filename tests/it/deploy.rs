@@ -153,7 +153,10 @@ async fn the_stack_comes_up_and_its_command_finds_what_a_new_object_holds() {
     }
     let expected = of_files(&["s3-queue.json", "security-hub.json"]);
     assert_eq!(actions(&stack["policies"]["weir"]), expected, "the task may do what deploy/iam says");
-    let stack = deploy(&moto, &python, "stack-heard", &["ReadBack=yes"]);
+    assert_eq!(stack["pulls"], json!(["arn:aws:ecr:us-east-1:123456789012:repository/*"]));
+    let image = "Image=444455556666.dkr.ecr.eu-west-1.amazonaws.com/tools/weir:0.1.0";
+    let stack = deploy(&moto, &python, "stack-heard", &["ReadBack=yes", image]);
+    assert_eq!(stack["pulls"], json!(["arn:aws:ecr:eu-west-1:444455556666:repository/*"]), "the registry of the image");
     let expected = of_files(&["s3-queue.json", "security-hub.json", "security-hub-read-back.json"]);
     assert_eq!(actions(&stack["policies"]["weir"]), expected, "the task may do what deploy/iam says");
 
