@@ -46,6 +46,22 @@ fn the_templates_have_no_fault_that_cfn_lint_knows() {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
+#[test]
+fn alarms_tell_the_topic_that_is_named() {
+    for template in [TEMPLATE, FUNCTION] {
+        let text = fs::read_to_string(repository(template)).unwrap();
+        let resources: Vec<&str> =
+            text.split(" Type: AWS::").filter(|of| of.starts_with("CloudWatch::Alarm")).collect();
+        assert_eq!(resources.len(), 3, "{template}");
+        for alarm in resources {
+            for actions in ["AlarmActions", "OKActions"] {
+                let tells = format!(" {actions}: !If [HasAlarmTopic, [!Ref AlarmTopic], !Ref AWS::NoValue]\n");
+                assert!(alarm.contains(&tells), "{template}: {alarm}");
+            }
+        }
+    }
+}
+
 /// The actions of statements, whose `Action` is a text or a list.
 fn actions(policy: &Value) -> BTreeSet<String> {
     let statements = policy["Statement"].as_array().unwrap().iter();
