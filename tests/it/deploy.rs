@@ -93,6 +93,21 @@ fn of_files(files: &[&str]) -> BTreeSet<String> {
     files.iter().flat_map(of_file).collect()
 }
 
+#[test]
+fn the_page_lets_the_role_read_a_bucket_of_another_account_and_no_more() {
+    let page = fs::read_to_string(repository("deploy/SOURCES.md")).unwrap();
+    let section = page.split("### A bucket of another account\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let shown = section.split("```json\n").skip(1).map(|shown| shown.split("```").next().unwrap());
+    let statements: Vec<Value> = shown.map(|shown| serde_json::from_str(shown).unwrap()).collect();
+    let of_queue = of_files(&["s3-queue.json"]).into_iter().filter(|action| !action.starts_with("sqs:"));
+    assert_eq!(actions(&json!({ "Statement": statements })), of_queue.collect());
+    // which of a stack's parameters says how the bucket tells of objects, and from where it can
+    for template in [TEMPLATE, FUNCTION] {
+        let text = fs::read_to_string(repository(template)).unwrap();
+        assert!(text.contains("One of another account wants Notify = S3"), "{template}");
+    }
+}
+
 /// A task of a stack, on a machine of its own.
 struct Task {
     folder: tempfile::TempDir,
