@@ -202,6 +202,21 @@ async fn the_stack_comes_up_and_its_command_finds_what_a_new_object_holds() {
     task.stop();
 }
 
+#[test]
+fn a_task_takes_what_no_parameter_says_from_a_file_of_its_image() {
+    let (Some(moto), Some(python)) = (moto(), python("boto3")) else { return };
+    let stack = deploy(&moto, &python, "stack-plain", &[]);
+    let words = |stack: &Value| -> Vec<String> { serde_json::from_value(stack["command"].clone()).unwrap() };
+    assert_eq!(words(&stack)[..2], ["run", "--from"]);
+    assert_eq!(stack["attached"], json!([]));
+    // one that moto knows
+    let policy = "arn:aws:iam::aws:policy/AWSSecurityHubReadOnlyAccess";
+    let attached = format!("PolicyArn={policy}");
+    let stack = deploy(&moto, &python, "stack-configured", &["ConfigFile=/etc/weir/weir.toml", &attached]);
+    assert_eq!(words(&stack)[..4], ["run", "-c", "/etc/weir/weir.toml", "--from"]);
+    assert_eq!(stack["attached"], json!([policy]));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_task_with_its_state_in_s3_is_replaced_and_loses_nothing() {
     let (Some(moto), Some(python)) = (moto(), python("boto3")) else { return };
