@@ -58,7 +58,6 @@ print(json.dumps({
     "outputs": {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
     "policies": policies,
     "pulls": pulls,
-    "attached": [one["PolicyArn"] for one in iam.list_attached_role_policies(RoleName=physical["TaskRole"])["AttachedPolicies"]],
     "command": task["containerDefinitions"][0]["command"],
     "alive": task["containerDefinitions"][0]["healthCheck"]["command"],
 }, default=str))
