@@ -393,6 +393,19 @@ async fn a_state_in_s3_is_tried_without_changing_it() {
     let state = s3.get_object().bucket("doctor-state").key("w1/state.weir").send().await.unwrap();
     assert_eq!(state.body.collect().await.unwrap().into_bytes(), "state");
 
+    // as the task of a stack has it, by flags alone
+    let more =
+        [&KEYS[..], &[("AWS_ENDPOINT_URL", moto.url.as_str()), ("AWS_ENDPOINT_URL_SECURITYHUB", moto.url.as_str())]]
+            .concat();
+    let hub = ["--archive", "none", "--security-hub", "123456789012/us-east-1"];
+    let by_flags = [&["--from", "x", "--state", "s3://doctor-state/w1"], &hub[..]].concat();
+    assert_says(&doctor(&by_flags, folder.path(), &more), &format!("ok       s3:GetObject on {key}: there is a state"));
+    let kinesis = aws_sdk_kinesis::Client::new(&sdk(&moto.url));
+    kinesis.create_stream().stream_name("doctor-leases").shard_count(1).send().await.unwrap();
+    let by_flags = ["--from", "kinesis://doctor-leases", "--archive", "none", "--leases", "no-such-leases"];
+    let output = doctor(&by_flags, folder.path(), &more);
+    assert_says(&output, "failed   dynamodb:Scan on table no-such-leases: ");
+
     config("doctor-no-such-bucket");
     let output = doctor(&["-c", "weir.toml"], folder.path(), &KEYS);
     assert_eq!(code(&output), 2);
