@@ -170,6 +170,8 @@ async fn a_bucket_a_queue_a_stream_and_a_hub_that_are_there_are_well() {
     assert_eq!(code(&output), 0, "{report:#}");
     assert_eq!(of("credentials").0, "ok");
     assert!(of("credentials").1.starts_with("arn:aws:"), "{report:#}");
+    // a queue of another one is said not to be there
+    assert!(of("credentials").1.ends_with("; Region us-east-1 for what names none"), "{report:#}");
     assert_eq!(of("clock").0, "ok");
     assert_eq!(of("kinesis:ListShards on kinesis://doctor"), ("ok", "2 shards"));
     assert_eq!(of("kinesis:GetRecords on kinesis://doctor").0, "ok");
