@@ -548,10 +548,16 @@ where
 /// What there is to mend when credentials cannot be had.
 pub fn without_credentials(error: &CredentialsError) -> Trouble {
     let mut root: &(dyn Error + 'static) = error;
+    let mut needs_login = false;
     while let Some(cause) = root.source() {
         root = cause;
+        needs_login |= is_login_over(&root.to_string());
     }
     let why = match error {
+        _ if needs_login => format!(
+            "there is no session of IAM Identity Center, or it is over ({}): log in anew, as with `aws sso login`",
+            quoted(&root.to_string())
+        ),
         CredentialsError::CredentialsNotLoaded(_) => {
             "no AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine or \
              container a role"
@@ -563,6 +569,11 @@ pub fn without_credentials(error: &CredentialsError) -> Trouble {
         _ => format!("getting AWS credentials failed: {}", quoted(&root.to_string())),
     };
     Trouble::new(Kind::Credentials, why)
+}
+
+/// Whether it is about the token that `aws sso login` leaves in a file, which is not there, has run out, or is refused by the service.
+fn is_login_over(text: &str) -> bool {
+    text.contains("SSO token") || text.contains("/sso/cache/") || text.starts_with("UnauthorizedException")
 }
 
 /// A text of another's in one line of bounded length.

@@ -19,17 +19,21 @@ pub struct Identity {
     pub who: Result<String, Trouble>,
     /// Seconds that AWS's clock is ahead of ours, to a second or two; `None` when nobody answered.
     pub ahead_seconds: Option<i64>,
+    /// The Region that is set, in which is looked for what names none.
+    pub region: Option<String>,
 }
 
 /// Asks STS, in `region` when no other is set.
 pub async fn identity(aws: &Aws, region: Option<&str>) -> Identity {
-    let sdk = match (aws.sdk(None).await, region) {
+    let set = aws.sdk(None).await;
+    let region_set = set.as_ref().ok().and_then(|sdk| sdk.region()).map(ToString::to_string);
+    let sdk = match (set, region) {
         (Err(trouble), Some(region)) if trouble.kind == Kind::Region => aws.sdk(Some(region)).await,
         (sdk, _) => sdk,
     };
     let sdk = match sdk {
         Ok(sdk) => sdk,
-        Err(trouble) => return Identity { who: Err(trouble), ahead_seconds: None },
+        Err(trouble) => return Identity { who: Err(trouble), ahead_seconds: None, region: None },
     };
     let dates = Dates::default();
     let ask = aws_sdk_sts::Client::new(&sdk).get_caller_identity().customize().interceptor(dates.clone());
@@ -38,7 +42,7 @@ pub async fn identity(aws: &Aws, region: Option<&str>) -> Identity {
         Err(error) => Err(Trouble::of("sts:GetCallerIdentity", &error)),
     };
     let ahead_seconds = *dates.ahead_seconds.lock().unwrap_or_else(PoisonError::into_inner);
-    Identity { who, ahead_seconds }
+    Identity { who, ahead_seconds, region: region_set }
 }
 
 /// Reads the `Date` of answers, also of those that refuse.

@@ -16,6 +16,7 @@ use super::configured::send_to;
 use super::output::{self, Failure, OrFail};
 use crate::config::Config;
 use crate::pipeline::summary::plural;
+use crate::source::kinesis::Leases;
 
 #[derive(Args)]
 pub struct Doctor {
@@ -28,6 +29,12 @@ pub struct Doctor {
     /// Folder of the Parquet archive, or none [default: weir-archive]
     #[arg(long, value_name = "DIR|none")]
     archive: Option<String>,
+    /// Where the state would be kept, in place of a file beside the archive
+    #[arg(long, value_name = "s3://BUCKET/PREFIX")]
+    state: Option<String>,
+    /// The table of DynamoDB by which a stream's shards would be shared
+    #[arg(long, value_name = "TABLE")]
+    leases: Option<String>,
     /// Folder of rules (.sql, and Sigma's .yml), only:DIR for these alone, none for no rules
     #[arg(long, value_name = "DIR|only:DIR|none")]
     rules: Option<String>,
@@ -49,7 +56,7 @@ enum Format {
 pub fn run(flags: &Doctor) -> Result<ExitCode, Failure> {
     let checks = match configuration(flags) {
         Ok(config) => {
-            let mut checks = local::checks(&config, flags.config.as_deref());
+            let mut checks = local::checks(&config, flags);
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().or_output()?;
             checks.extend(runtime.block_on(cloud::checks(&config)));
@@ -73,6 +80,11 @@ fn configuration(flags: &Doctor) -> anyhow::Result<Config> {
         config.from.clone_from(&flags.from);
     }
     config.archive.dir = flags.archive.clone().unwrap_or(config.archive.dir);
+    config.state = flags.state.clone().or(config.state);
+    if let Some(table) = &flags.leases {
+        let leases = &mut config.source.kinesis.leases;
+        leases.get_or_insert_with(|| Leases::of_table(table)).table.clone_from(table);
+    }
     config.rules = flags.rules.clone().or(config.rules);
     send_to(&mut config, flags.security_hub.as_deref())?;
     Ok(config)

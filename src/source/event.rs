@@ -1,4 +1,4 @@
-//! The event that AWS Lambda hands a function → its items: records of a stream, messages of a queue, log events, or a notice.
+//! The event that AWS Lambda hands a function → its items: records of a stream, messages of a queue, logs, or a notice.
 //!
 //! The shapes are those of the event source mappings for Kinesis and SQS, and of the calls that CloudWatch Logs, S3, SNS and
 //! EventBridge make of a function ("Using Lambda with ...", Lambda developer guide). A field that is not read may be missing.
@@ -19,8 +19,9 @@ pub enum Event {
     Stream(Vec<StreamRecord>),
     /// Messages in no order: each that failed is answered.
     Queue(Vec<Message>),
-    /// What a subscription filter of CloudWatch Logs selects. It is done, or the whole call has failed.
-    Logs(LogEvents),
+    /// What a subscription filter of CloudWatch Logs selects, or a rule of EventBridge that is not about objects. It is done, or the
+    /// whole call has failed.
+    Logs(Logs),
     /// A notice about objects, by S3, SNS or EventBridge, without an id. It is done, or the whole call has failed.
     Notice(Message),
 }
@@ -36,11 +37,13 @@ pub struct StreamRecord {
     pub arrived: Timestamp,
 }
 
-/// An envelope of CloudWatch Logs, not yet inflated.
+/// An envelope of CloudWatch Logs, not yet inflated, or one of EventBridge.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogEvents {
+pub struct Logs {
+    /// What rejects of it are said to be from.
+    pub name: &'static str,
     pub data: Bytes,
-    /// Time of the last of them.
+    /// Time of the last event in it.
     pub at: Timestamp,
 }
 
@@ -118,7 +121,12 @@ pub fn read(event: Value) -> anyhow::Result<Event> {
             Ok(notice(message.to_owned(), &sns["Timestamp"]))
         }
         None if event["awslogs"]["data"].is_string() => log_events(&event).map(Event::Logs),
-        None if event["detail-type"].is_string() => Ok(notice(event.to_string(), &event["time"])),
+        None if let Some(kind) = event["detail-type"].as_str() => match kind.starts_with("Object ") {
+            true => Ok(notice(event.to_string(), &event["time"])),
+            false => {
+                Ok(Event::Logs(Logs { name: "eventbridge", data: event.to_string().into(), at: time(&event["time"]) }))
+            }
+        },
         Some(other) => bail!("an event of `{other}`: Weir reads those of {CALLERS}"),
         None => bail!("an event without records: Weir reads those of {CALLERS}"),
     }
@@ -126,9 +134,12 @@ pub fn read(event: Value) -> anyhow::Result<Event> {
 
 const CALLERS: &str = "Kinesis, SQS, CloudWatch Logs, S3, SNS and EventBridge";
 
-fn notice(body: String, time: &Value) -> Event {
-    let sent = time.as_str().and_then(Timestamp::parse).unwrap_or_default();
-    Event::Notice(Message { id: String::new(), body, sent })
+fn notice(body: String, sent: &Value) -> Event {
+    Event::Notice(Message { id: String::new(), body, sent: time(sent) })
+}
+
+fn time(value: &Value) -> Timestamp {
+    value.as_str().and_then(Timestamp::parse).unwrap_or_default()
 }
 
 fn records<T: for<'a> Deserialize<'a>>(mut event: Value) -> anyhow::Result<Vec<T>> {
@@ -172,13 +183,14 @@ struct LogEvent {
 const ENVELOPE_BYTES_MAX: usize = 64 << 20;
 
 /// What cannot be inflated has no time, and becomes a reject where it is read.
-fn log_events(event: &Value) -> anyhow::Result<LogEvents> {
+fn log_events(event: &Value) -> anyhow::Result<Logs> {
     let data = event["awslogs"]["data"].as_str().unwrap_or_default();
     let data = base64::decode(data).context("an event of CloudWatch Logs whose data is no base64")?;
     let envelope = inflate::whole(&data, ENVELOPE_BYTES_MAX)
         .and_then(|padded| serde_json::from_slice::<Envelope>(&padded[..padded.len() - PADDING]).ok());
     let last = envelope.and_then(|envelope| envelope.log_events.iter().map(|event| event.timestamp).max());
-    Ok(LogEvents { data: data.into(), at: Timestamp(last.unwrap_or_default().saturating_mul(1000)) })
+    let at = Timestamp(last.unwrap_or_default().saturating_mul(1000));
+    Ok(Logs { name: "awslogs", data: data.into(), at })
 }
 
 fn message(message: FromSqs) -> Message {
@@ -242,7 +254,7 @@ mod tests {
             packed.finish().unwrap()
         };
         let of = |data: &[u8]| read(json!({ "awslogs": { "data": base64::encode(data) } })).unwrap();
-        let logs = |data: Vec<u8>, at: i64| Event::Logs(LogEvents { data: data.into(), at: Timestamp(at) });
+        let logs = |data: Vec<u8>, at: i64| Event::Logs(Logs { name: "awslogs", data: data.into(), at: Timestamp(at) });
         let events = json!([{ "timestamp": 1_722_513_600_002_i64 }, { "timestamp": 1_722_513_600_001_i64 }, {}]);
         let envelope = gzip(&json!({ "messageType": "DATA_MESSAGE", "logEvents": events }).to_string());
         assert_eq!(of(&envelope), logs(envelope, 1_722_513_600_002_000));
@@ -267,6 +279,11 @@ mod tests {
         assert_eq!(read(sns).unwrap(), notice(&s3, 1_722_513_601_000_000));
         let untimed = json!({ "detail-type": "Object Created", "detail": {} });
         assert_eq!(read(untimed.clone()).unwrap(), notice(&untimed, 0));
+        // not an object of S3, but a call that was made of it
+        let call = json!({ "detail-type": "AWS API Call via CloudTrail", "source": "aws.s3", "time": "2024-08-01T12:00:00Z",
+            "detail": { "eventName": "GetObject" } });
+        let (data, at) = (call.to_string().into(), Timestamp(1_722_513_600_000_000));
+        assert_eq!(read(call).unwrap(), Event::Logs(Logs { name: "eventbridge", data, at }));
         let told = |event| read(event).unwrap_err().to_string();
         assert!(told(json!({ "Records": [{ "eventSource": "aws:dynamodb" }] })).contains("`aws:dynamodb`"));
         assert!(told(json!({ "key1": "value1" })).starts_with("an event without records"));

@@ -48,12 +48,16 @@ policies = {
 # CloudFormation leaves out what has no value, and moto does not
 for policy in policies.values():
     policy["Statement"] = [statement for statement in policy["Statement"] if statement]
+# what pulls the image and writes the log
+start = read(iam.get_role_policy(RoleName=physical["StartRole"], PolicyName="start")["PolicyDocument"])
+pulls = [statement["Resource"] for statement in start["Statement"] if statement["Sid"] == "PullImage"]
 task = client("ecs").describe_task_definition(taskDefinition=physical["Task"])["taskDefinition"]
 print(json.dumps({
     "status": stack["StackStatus"],
     "resources": physical,
     "outputs": {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]},
     "policies": policies,
+    "pulls": pulls,
     "command": task["containerDefinitions"][0]["command"],
     "alive": task["containerDefinitions"][0]["healthCheck"]["command"],
 }, default=str))

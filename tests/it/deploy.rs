@@ -46,6 +46,22 @@ fn the_templates_have_no_fault_that_cfn_lint_knows() {
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
 }
 
+#[test]
+fn alarms_tell_the_topic_that_is_named() {
+    for template in [TEMPLATE, FUNCTION] {
+        let text = fs::read_to_string(repository(template)).unwrap();
+        let resources: Vec<&str> =
+            text.split(" Type: AWS::").filter(|of| of.starts_with("CloudWatch::Alarm")).collect();
+        assert_eq!(resources.len(), 3, "{template}");
+        for alarm in resources {
+            for actions in ["AlarmActions", "OKActions"] {
+                let tells = format!(" {actions}: !If [HasAlarmTopic, [!Ref AlarmTopic], !Ref AWS::NoValue]\n");
+                assert!(alarm.contains(&tells), "{template}: {alarm}");
+            }
+        }
+    }
+}
+
 /// The actions of statements, whose `Action` is a text or a list.
 fn actions(policy: &Value) -> BTreeSet<String> {
     let statements = policy["Statement"].as_array().unwrap().iter();
@@ -75,6 +91,21 @@ fn of_files(files: &[&str]) -> BTreeSet<String> {
         actions(&serde_json::from_slice(&fs::read(repository("deploy/iam").join(file)).unwrap()).unwrap())
     };
     files.iter().flat_map(of_file).collect()
+}
+
+#[test]
+fn the_page_lets_the_role_read_a_bucket_of_another_account_and_no_more() {
+    let page = fs::read_to_string(repository("deploy/SOURCES.md")).unwrap();
+    let section = page.split("### A bucket of another account\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let shown = section.split("```json\n").skip(1).map(|shown| shown.split("```").next().unwrap());
+    let statements: Vec<Value> = shown.map(|shown| serde_json::from_str(shown).unwrap()).collect();
+    let of_queue = of_files(&["s3-queue.json"]).into_iter().filter(|action| !action.starts_with("sqs:"));
+    assert_eq!(actions(&json!({ "Statement": statements })), of_queue.collect());
+    // which of a stack's parameters says how the bucket tells of objects, and from where it can
+    for template in [TEMPLATE, FUNCTION] {
+        let text = fs::read_to_string(repository(template)).unwrap();
+        assert!(text.contains("One of another account wants Notify = S3"), "{template}");
+    }
 }
 
 /// A task of a stack, on a machine of its own.
@@ -153,7 +184,10 @@ async fn the_stack_comes_up_and_its_command_finds_what_a_new_object_holds() {
     }
     let expected = of_files(&["s3-queue.json", "security-hub.json"]);
     assert_eq!(actions(&stack["policies"]["weir"]), expected, "the task may do what deploy/iam says");
-    let stack = deploy(&moto, &python, "stack-heard", &["ReadBack=yes"]);
+    assert_eq!(stack["pulls"], json!(["arn:aws:ecr:us-east-1:123456789012:repository/*"]));
+    let image = "Image=444455556666.dkr.ecr.eu-west-1.amazonaws.com/tools/weir:0.1.0";
+    let stack = deploy(&moto, &python, "stack-heard", &["ReadBack=yes", image]);
+    assert_eq!(stack["pulls"], json!(["arn:aws:ecr:eu-west-1:444455556666:repository/*"]), "the registry of the image");
     let expected = of_files(&["s3-queue.json", "security-hub.json", "security-hub-read-back.json"]);
     assert_eq!(actions(&stack["policies"]["weir"]), expected, "the task may do what deploy/iam says");
 
@@ -166,6 +200,20 @@ async fn the_stack_comes_up_and_its_command_finds_what_a_new_object_holds() {
     let alive: Vec<&str> = alive[2..].iter().map(String::as_str).collect();
     assert_eq!(code(&weir(&alive, task.folder.path())), 0, "the health check of the container");
     task.stop();
+}
+
+#[test]
+fn a_task_takes_what_no_parameter_says_from_a_file_of_its_image() {
+    let (Some(moto), Some(python)) = (moto(), python("boto3")) else { return };
+    let stack = deploy(&moto, &python, "stack-plain", &[]);
+    let words = |stack: &Value| -> Vec<String> { serde_json::from_value(stack["command"].clone()).unwrap() };
+    assert_eq!(words(&stack)[..2], ["run", "--from"]);
+    let stack = deploy(&moto, &python, "stack-configured", &["ConfigFile=/etc/weir/weir.toml"]);
+    assert_eq!(words(&stack)[..4], ["run", "-c", "/etc/weir/weir.toml", "--from"]);
+    // moto attaches no policies of others
+    let template = fs::read_to_string(repository(TEMPLATE)).unwrap();
+    let role = template.split("\n  TaskRole:\n").nth(1).unwrap().split("\n      Policies:\n").next().unwrap();
+    assert!(role.ends_with("ManagedPolicyArns: !If [HasPolicy, [!Ref PolicyArn], !Ref AWS::NoValue]"), "{role}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
@@ -109,6 +110,14 @@ fn each_thing_that_is_wrong_is_a_line() {
     assert_says(&output, "failed   config: canary: [[canary]] \"c\": `hours` is 0, and is above 0");
     assert_says(&output, "failed   config: state: state is `weir`, and no s3://BUCKET/PREFIX");
     assert_says(&output, "failed   archive: the archive has an empty name: name its folder, or none");
+
+    // two that a run does not read together, though each is well; of flags they are tried together
+    write("weir.toml", "from = ['s3://trail', 'sqs://notices']\n[aws]\nendpoint_url = 'http://127.0.0.1:1'\n");
+    let (of_file, both) = (["-c", "weir.toml"], ["--from", "s3://trail", "sqs://notices"]);
+    let told = "failed   config: from: an object of s3:// may be told of by sqs:// too, and would be read twice";
+    assert_says(&doctor(&of_file, folder.path(), &[]), told);
+    let output = doctor(&[&of_file[..], &both[..]].concat(), folder.path(), &[]);
+    assert_says(&output, "ok       config: weir.toml: 2 sources");
 }
 
 #[test]
@@ -161,10 +170,14 @@ async fn a_bucket_a_queue_a_stream_and_a_hub_that_are_there_are_well() {
     assert_eq!(code(&output), 0, "{report:#}");
     assert_eq!(of("credentials").0, "ok");
     assert!(of("credentials").1.starts_with("arn:aws:"), "{report:#}");
+    // a queue of another one is said not to be there
+    assert!(of("credentials").1.ends_with("; Region us-east-1 for what names none"), "{report:#}");
     assert_eq!(of("clock").0, "ok");
     assert_eq!(of("kinesis:ListShards on kinesis://doctor"), ("ok", "2 shards"));
     assert_eq!(of("kinesis:GetRecords on kinesis://doctor").0, "ok");
     assert_eq!(of("sqs:GetQueueAttributes on sqs://doctor-notices").0, "warning");
+    assert_eq!(of("sqs:SendMessage on sqs://doctor-notices").0, "warning");
+    assert!(of("sqs:SendMessage on sqs://doctor-notices").1.starts_with("the queue's policy lets nobody send to it"));
     assert_eq!(of("sqs:DeleteMessage on sqs://doctor-notices").0, "ok");
     assert_eq!(of("sqs:ChangeMessageVisibility on sqs://doctor-notices").0, "ok");
     let untried = ("untried", "cannot be tried without doing it");
@@ -187,6 +200,16 @@ async fn a_bucket_a_queue_a_stream_and_a_hub_that_are_there_are_well() {
     assert_says(&output, "ok       s3:GetObject on s3://doctor-trail/: the first object can be read");
     assert_says(&output, "ok       kinesis:DescribeStreamConsumer on kinesis://doctor: there is no consumer weir yet");
     assert_says(&output, "untried  kinesis:SubscribeToShard on kinesis://doctor: cannot be tried without doing it");
+
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"s3.amazonaws.com"},"Action":"sqs:SendMessage","Resource":"*"}]}"#;
+    let sqs = aws_sdk_sqs::Client::new(&sdk(&moto.url));
+    let made = sqs.create_queue().queue_name("doctor-told").attributes(QueueAttributeName::Policy, policy).send().await;
+    made.unwrap();
+    let output = doctor(&["-c", "weir.toml", "--from", "sqs://doctor-told"], folder.path(), &more);
+    assert_says(
+        &output,
+        "ok       sqs:SendMessage on sqs://doctor-told: its policy lets s3.amazonaws.com send notices",
+    );
 
     let none = ["-c", "weir.toml", "--from", "s3://doctor-trail/none/"];
     let output = doctor(&none, folder.path(), &more);
@@ -305,6 +328,26 @@ fn a_profile_that_is_named_goes_before_the_keys_of_the_environment() {
 }
 
 #[test]
+fn a_login_that_is_over_is_told_with_what_renews_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let profiles = "[profile new]\nsso_session = s\nsso_account_id = 111122223333\nsso_role_name = audit\n\
+                    [profile old]\nsso_start_url = https://x.awsapps.com/start\nsso_region = eu-west-1\n\
+                    sso_account_id = 111122223333\nsso_role_name = audit\n\
+                    [sso-session s]\nsso_start_url = https://x.awsapps.com/start\nsso_region = eu-west-1\n";
+    fs::write(folder.path().join("profiles"), profiles).unwrap();
+    fs::write(folder.path().join("weir.toml"), "from = ['sqs://a']\n").unwrap();
+    let home = folder.path().to_str().unwrap();
+    for profile in ["new", "old"] {
+        let set =
+            [("HOME", home), ("AWS_CONFIG_FILE", "profiles"), ("AWS_PROFILE", profile), ("AWS_REGION", "us-east-1")];
+        let output = doctor(&["-c", "weir.toml"], folder.path(), &set);
+        assert_eq!(code(&output), 2);
+        assert_says(&output, "failed   credentials: there is no session of IAM Identity Center, or it is over");
+        assert_says(&output, "log in anew, as with `aws sso login`");
+    }
+}
+
+#[test]
 fn without_credentials_or_a_way_to_aws_it_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let output = doctor(&["--from", "kinesis://logs"], folder.path(), &[("AWS_REGION", "us-east-1")]);
@@ -351,6 +394,19 @@ async fn a_state_in_s3_is_tried_without_changing_it() {
     assert_says(&output, &format!("ok       s3:PutObject on {key}: it may be written, on conditions"));
     let state = s3.get_object().bucket("doctor-state").key("w1/state.weir").send().await.unwrap();
     assert_eq!(state.body.collect().await.unwrap().into_bytes(), "state");
+
+    // as the task of a stack has it, by flags alone
+    let more =
+        [&KEYS[..], &[("AWS_ENDPOINT_URL", moto.url.as_str()), ("AWS_ENDPOINT_URL_SECURITYHUB", moto.url.as_str())]]
+            .concat();
+    let hub = ["--archive", "none", "--security-hub", "123456789012/us-east-1"];
+    let by_flags = [&["--from", "x", "--state", "s3://doctor-state/w1"], &hub[..]].concat();
+    assert_says(&doctor(&by_flags, folder.path(), &more), &format!("ok       s3:GetObject on {key}: there is a state"));
+    let kinesis = aws_sdk_kinesis::Client::new(&sdk(&moto.url));
+    kinesis.create_stream().stream_name("doctor-leases").shard_count(1).send().await.unwrap();
+    let by_flags = ["--from", "kinesis://doctor-leases", "--archive", "none", "--leases", "no-such-leases"];
+    let output = doctor(&by_flags, folder.path(), &more);
+    assert_says(&output, "failed   dynamodb:Scan on table no-such-leases: ");
 
     config("doctor-no-such-bucket");
     let output = doctor(&["-c", "weir.toml"], folder.path(), &KEYS);

@@ -387,6 +387,30 @@ async fn log_events_that_cloudwatch_calls_with_are_taken_as_a_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_of_eventbridge_that_tells_of_no_object_is_read_itself() {
+    let stage = Stage::new(KEPT).await;
+    let function = stage.start(&[]);
+    let [.., attached] = calls();
+    let event = json!({ "version": "0", "id": "e", "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam",
+        "account": "111122223333", "time": "2024-08-01T12:00:00Z", "region": "us-east-1", "resources": [],
+        "detail": attached });
+
+    stage.bus.seen().broken.insert(TITLE.to_owned());
+    let Answer::Error(body) = function.runtime.call(&event, Duration::from_secs(9)) else {
+        panic!("{}", function.log())
+    };
+    assert!(body["errorMessage"].as_str().unwrap().contains("not delivered"), "{body}");
+
+    stage.bus.seen().broken.clear();
+    assert_eq!(function.call(&event), failures(&[]), "{}", function.log());
+    assert!(stage.rules_taken().contains(RULE));
+    assert_eq!((stage.rows("cloudtrail").len(), stage.rows("reject").len()), (1, 0));
+    let objects = stage.objects("archive");
+    assert_eq!(function.call(&event), failures(&[]));
+    assert_eq!(stage.objects("archive"), objects, "they replace themselves");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn security_hub_has_each_finding_once_though_the_batch_comes_twice() {
     let stage = Stage::new("").await;
     let hub = Hub::start();

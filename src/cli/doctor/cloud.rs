@@ -100,10 +100,10 @@ async fn logins(aws: &Aws, roles: &[Option<&Role>], region: Option<&str>) -> Vec
         }
         let name = aws.role().map_or("credentials".to_owned(), |arn| format!("credentials of {arn}"));
         match timeout(WAIT, identity(&aws, region)).await {
-            Ok(Identity { who, ahead_seconds }) => {
+            Ok(Identity { who, ahead_seconds, region }) => {
                 ahead = ahead.or(ahead_seconds);
                 checks.push(match who {
-                    Ok(arn) => Check::ok(name, arn),
+                    Ok(arn) => Check::ok(name, in_region(&arn, region.as_deref())),
                     Err(trouble) if aws.role().is_some() => Check::failed(name, of_role(&trouble)),
                     Err(trouble) => Check::failed(name, trouble.to_string()),
                 });
@@ -113,6 +113,14 @@ async fn logins(aws: &Aws, roles: &[Option<&Role>], region: Option<&str>) -> Vec
     }
     checks.push(clock(ahead));
     checks
+}
+
+/// With the Region, since AWS says of what is in another one that there is no such thing.
+fn in_region(arn: &str, region: Option<&str>) -> String {
+    match region {
+        Some(region) => format!("{arn}; Region {region} for what names none"),
+        None => arn.to_owned(),
+    }
 }
 
 fn of_role(trouble: &aws::Trouble) -> String {

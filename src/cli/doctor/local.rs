@@ -5,6 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 
+use super::Doctor;
 use super::check::{Check, Status};
 use crate::archive::layout::PRIVATE;
 use crate::archive::read::files;
@@ -24,9 +25,9 @@ use crate::triage::suppress::Suppressions;
 /// With less free, a full disk is near: a busy day of CloudTrail takes about that much.
 const FREE_WANTED: u64 = 1 << 30;
 
-/// `file` is where the configuration was read.
-pub fn checks(config: &Config, file: Option<&Path>) -> Vec<Check> {
-    let mut checks = configuration(config, file);
+/// `flags` say where the configuration was read, and what stands in place of its `from`.
+pub fn checks(config: &Config, flags: &Doctor) -> Vec<Check> {
+    let mut checks = configuration(config, flags);
     checks.extend(rules(config));
     checks.push(limit(config));
     checks.extend(archive(config));
@@ -48,7 +49,7 @@ fn temporary(config: &Config) -> Option<Check> {
 }
 
 /// What parses and still makes no sense.
-fn configuration(config: &Config, file: Option<&Path>) -> Vec<Check> {
+fn configuration(config: &Config, flags: &Doctor) -> Vec<Check> {
     let mut wrong: Vec<String> = Vec::new();
     let mut note = |key: &str, result: anyhow::Result<()>| {
         if let Err(error) = result {
@@ -60,7 +61,12 @@ fn configuration(config: &Config, file: Option<&Path>) -> Vec<Check> {
         let alone = Config { from: vec![from.clone()], ..config.clone() };
         note("from", sources(&alone, true).map(|found| all.extend(found)));
     }
-    note("from", distinct(&all));
+    // flags may name together what is for runs of their own; what is wrong with one alone is told already
+    let together = match flags.from.is_empty() && all.len() == config.from.len() {
+        true => sources(config, true).map(|_| ()),
+        false => distinct(&all),
+    };
+    note("from", together);
     note("table", config.table.as_deref().map_or(Ok(()), |name| table(name).map(|_| ())));
     let format = config.vpc_flow_format.as_deref().map_or(Ok(()), vpc_flow::check_format);
     note("vpc_flow_format", format.map_err(anyhow::Error::msg));
@@ -78,7 +84,7 @@ fn configuration(config: &Config, file: Option<&Path>) -> Vec<Check> {
     note("state", config.state.as_deref().map_or(Ok(()), |state| bucket::address(state).map(|_| ())));
     let mut checks: Vec<Check> = wrong.into_iter().map(|why| Check::failed("config", why)).collect();
     if checks.is_empty() {
-        let name = file.map_or("the flags".to_owned(), |path| path.display().to_string());
+        let name = flags.config.as_ref().map_or("the flags".to_owned(), |path| path.display().to_string());
         checks.push(match config.from.len() {
             0 => Check::new("config", Status::Warning, "nothing to read: set `from`, or give --from"),
             1 => Check::ok("config", format!("{name}: one source")),

@@ -1,4 +1,5 @@
-//! Log events that CloudWatch Logs calls a function with → all of them judged, delivered and archived, or the call has failed.
+//! Logs that CloudWatch Logs or EventBridge calls a function with → all of them judged, delivered and archived, or the call has
+//! failed.
 
 use std::sync::Arc;
 
@@ -9,21 +10,21 @@ use super::unit::name_of;
 use super::{Function, Round};
 use crate::decode::{self, Counts, Input};
 use crate::source::Piece;
-use crate::source::event::LogEvents;
+use crate::source::event::Logs;
 use crate::table::Origin;
 
 impl Function {
-    /// Takes the log events of one call. The same ones have the same identity when the call is made again.
+    /// Takes the logs of one call. The same ones have the same identity when the call is made again.
     ///
     /// # Errors
     /// When the time is over, or a service or the bucket does not take what was made of them.
-    pub(super) fn logs(&mut self, logs: LogEvents, ends: Ends) -> anyhow::Result<()> {
-        let LogEvents { data, at } = logs;
+    pub(super) fn logs(&mut self, logs: Logs, ends: Ends) -> anyhow::Result<()> {
+        let Logs { name, data, at } = logs;
         let digest = blake3::hash(&data).to_hex();
         let identity = ["logs", digest.as_str()];
         let mut unit = self.unit(&identity, at)?;
         let mut round = Round::default();
-        let origin = Arc::new(Origin { name: "awslogs".to_owned(), ..Origin::default() });
+        let origin = Arc::new(Origin { name: name.to_owned(), ..Origin::default() });
         let mut reader = decode::open(Input::Bytes(data), origin, &self.worker.options);
         loop {
             if ends.is_read_over() {

@@ -185,7 +185,9 @@ impl Table {
         let scan = json!({ "TableName": self.name, "Limit": 1 });
         let tried = async |operation, ask| match self.call(operation, ask).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(Trouble::new(Kind::Other, format!("{error:#}"))),
+            Err(error) => {
+                Err(error.downcast::<Trouble>().unwrap_or_else(|error| Trouble::new(Kind::Other, format!("{error:#}"))))
+            }
         };
         [
             ("dynamodb:Scan", tried("Scan", &scan).await),
@@ -225,7 +227,10 @@ impl Table {
             // one that another writes to is told of by the same code, and by another reason
             (code, why) if code == "TransactionCanceledException" && why.contains("ConditionalCheckFailed") => Ok(None),
             (code, message) if is_passing => Err(unanswered(format!("{code}: {message}")).into()),
-            (code, message) => bail!("{}: {code}: {message}", asking()),
+            (code, message) => {
+                let kind = if code.starts_with("AccessDenied") { Kind::Denied } else { Kind::Other };
+                Err(Trouble::new(kind, format!("{}: {code}: {message}", asking())).into())
+            }
         }
     }
 
@@ -490,6 +495,23 @@ mod tests {
             switches: 2,
             mark: Mark::TrimHorizon,
             parents: vec!["shardId-0".into()],
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_denied_is_told_so_that_the_policy_can_be_named() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let deny = async || {
+            let body = r#"{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"no"}"#;
+            (axum::http::StatusCode::BAD_REQUEST, body)
+        };
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(deny)).await });
+        let stream = "arn:aws:kinesis:us-east-1:111122223333:stream/logs";
+        let table = Table::open(&Aws::of_server(&url), "leases", stream, 0).await.unwrap();
+        for (action, answer) in table.probe().await {
+            let trouble = answer.unwrap_err();
+            assert_eq!(trouble.kind, Kind::Denied, "{action}: {trouble}");
         }
     }
 

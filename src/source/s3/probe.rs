@@ -46,19 +46,16 @@ pub async fn queue(address: &QueueAddress, settings: &Settings, aws: &Aws) -> Ve
         Ok(queue) => queue,
         Err(trouble) => return vec![Tried::new(address, "sqs:GetQueueUrl", Outcome::Fails(trouble))],
     };
-    let attributes = match queue.attributes().await {
-        Ok(Attributes { redrives: true, waiting }) => Outcome::Works(format!("about {waiting} notices wait")),
-        Ok(Attributes { redrives: false, .. }) => Outcome::Doubtful(
-            "the queue has no redrive policy: give it one, or notices that cannot be read come back until they expire"
-                .to_owned(),
-        ),
+    let (attributes, senders) = match queue.attributes().await {
+        Ok(Attributes { redrives, waiting, senders }) => (redriven(redrives, waiting), Some(filled(&senders))),
         // it is read all the same
-        Err(trouble) if trouble.kind == Kind::Denied => Outcome::Doubtful(trouble.to_string()),
+        Err(trouble) if trouble.kind == Kind::Denied => (Outcome::Doubtful(trouble.to_string()), None),
         Err(trouble) => return vec![Tried::new(address, "sqs:GetQueueAttributes", Outcome::Fails(trouble))],
     };
     let judged = |_: &()| "a receipt handle that is none was refused as such".to_owned();
     let (deleted, hidden): (Result<(), Trouble>, _) = futures::join!(queue.delete_nothing(), queue.hide_nothing());
-    vec![
+    let senders = senders.map(|outcome| Tried::new(address, "sqs:SendMessage", outcome));
+    let ours = [
         Tried::new(address, "sqs:GetQueueAttributes", attributes),
         Tried::of(address, "sqs:DeleteMessage", &deleted, judged),
         Tried::of(address, "sqs:ChangeMessageVisibility", &hidden, judged),
@@ -68,5 +65,28 @@ pub async fn queue(address: &QueueAddress, settings: &Settings, aws: &Aws) -> Ve
             "s3:GetObject",
             Outcome::Untried("cannot be tried before a notice names an object; give the bucket as s3:// to try it"),
         ),
-    ]
+    ];
+    senders.into_iter().chain(ours).collect()
+}
+
+fn redriven(redrives: bool, waiting: u64) -> Outcome {
+    match redrives {
+        true => Outcome::Works(format!("about {waiting} notices wait")),
+        false => Outcome::Doubtful(
+            "the queue has no redrive policy: give it one, or notices that cannot be read come back until they expire"
+                .to_owned(),
+        ),
+    }
+}
+
+/// Whether notices can come: no permission of ours, and without it a run waits and finds nothing, and says nothing.
+fn filled(senders: &[String]) -> Outcome {
+    match senders {
+        [] => Outcome::Doubtful(
+            "the queue's policy lets nobody send to it: no notice comes before it lets s3.amazonaws.com, events.amazonaws.com or \
+             sns.amazonaws.com"
+                .to_owned(),
+        ),
+        senders => Outcome::Works(format!("its policy lets {} send notices", senders.join(", "))),
+    }
 }

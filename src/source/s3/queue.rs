@@ -9,6 +9,7 @@ use aws_sdk_sqs::types::{
     MessageSystemAttributeName, QueueAttributeName,
 };
 use futures::{StreamExt, stream};
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::aws::{Aws, Kind, Trouble, without_login};
@@ -126,6 +127,8 @@ pub(super) struct Attributes {
     pub redrives: bool,
     /// Messages there to be received, about.
     pub waiting: u64,
+    /// Whom its policy lets send messages to it, such as `s3.amazonaws.com`; whoever it belongs to may do so without.
+    pub senders: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -168,13 +171,15 @@ impl Queue {
     /// What the queue says of itself.
     pub async fn attributes(&self) -> Result<Attributes, Trouble> {
         let (redrive, waiting) = (QueueAttributeName::RedrivePolicy, QueueAttributeName::ApproximateNumberOfMessages);
-        let asked = self.client.get_queue_attributes().queue_url(&self.url);
+        let policy = QueueAttributeName::Policy;
+        let asked = self.client.get_queue_attributes().queue_url(&self.url).attribute_names(policy.clone());
         let answer = asked.attribute_names(redrive.clone()).attribute_names(waiting.clone()).send().await;
         let answer = answer.map_err(|error| Trouble::of("sqs:GetQueueAttributes", &error))?;
         let found = answer.attributes.unwrap_or_default();
         Ok(Attributes {
             redrives: found.contains_key(&redrive),
             waiting: found.get(&waiting).and_then(|count| count.parse().ok()).unwrap_or(0),
+            senders: found.get(&policy).map(|policy| senders(policy)).unwrap_or_default(),
         })
     }
 
@@ -260,6 +265,40 @@ impl Queue {
         };
         stream::iter(messages.chunks(BATCH)).map(call).buffered(CALLS_AT_ONCE).concat().await
     }
+}
+
+/// Whom a queue's policy lets send messages, in some order. One that is no JSON lets nobody.
+fn senders(policy: &str) -> Vec<String> {
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let allows = |statement: &&Value| {
+        statement["Effect"] == "Allow" && each(&statement["Action"]).iter().filter_map(Value::as_str).any(is_sending)
+    };
+    let principals = each(&policy["Statement"]).iter().filter(allows).flat_map(|statement| {
+        match &statement["Principal"] {
+            // by kind: Service, AWS
+            Value::Object(kinds) => kinds.values().flat_map(each).collect::<Vec<_>>(),
+            principal => each(principal).iter().collect(),
+        }
+    });
+    let mut senders: Vec<String> = principals.filter_map(Value::as_str).map(str::to_owned).collect();
+    senders.sort_unstable();
+    senders.dedup();
+    senders
+}
+
+/// What stands in a policy alone, or in a list.
+fn each(value: &Value) -> &[Value] {
+    match value {
+        Value::Null => &[],
+        Value::Array(all) => all,
+        one => std::slice::from_ref(one),
+    }
+}
+
+/// Whether an action of a policy, in which a star may stand, is the one that sends a message.
+fn is_sending(action: &str) -> bool {
+    let (send, action) = ("sqs:sendmessage", action.to_ascii_lowercase());
+    action.strip_suffix('*').map_or(action == send, |begin| send.starts_with(begin))
 }
 
 /// What SQS says of one message of a call.
@@ -353,5 +392,18 @@ mod tests {
         assert_eq!(Address::parse("sqs://a b").unwrap_err(), "`a b` is no name of a queue");
         let error = Address::parse("arn:aws:sqs:eu-west-1:trail").unwrap_err();
         assert!(error.ends_with("is no queue: sqs://NAME, or arn:aws:sqs:REGION:ACCOUNT:NAME"), "{error}");
+    }
+
+    #[test]
+    fn a_policy_says_who_may_send() {
+        let s3 = r#"{"Effect":"Allow","Principal":{"Service":["s3.amazonaws.com"]},"Action":"SQS:SendMessage"}"#;
+        let all = r#"{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["sqs:ReceiveMessage","sqs:Send*"]}"#;
+        let deny = r#"{"Effect":"Deny","Principal":"*","Action":"sqs:*"}"#;
+        let read = r#"{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sqs:ReceiveMessage"}"#;
+        let of = |statements: &str| senders(&format!(r#"{{"Version":"2012-10-17","Statement":{statements}}}"#));
+        assert_eq!(of(&format!("[{deny},{s3},{all},{s3}]")), ["*", "s3.amazonaws.com"]);
+        assert_eq!(of(s3), ["s3.amazonaws.com"]);
+        assert_eq!(of(&format!("[{deny},{read}]")), [""; 0]);
+        assert_eq!(senders(""), [""; 0]);
     }
 }
