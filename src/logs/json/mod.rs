@@ -8,6 +8,7 @@ mod again;
 mod braces;
 mod cloudwatch;
 mod damage;
+mod digits;
 mod elastic;
 mod fill;
 mod insights;
