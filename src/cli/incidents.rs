@@ -150,7 +150,7 @@ fn benign(flags: &Incidents, config: &Config) -> anyhow::Result<HashMap<String, 
 }
 
 fn write(flags: &Incidents, told: &[Told], all: usize, findings: usize) -> anyhow::Result<()> {
-    let mut out = output::open("-")?;
+    let mut out = if flags.format == Form::Text { output::open("-") } else { output::open_data("-") }?;
     match flags.format {
         Form::Ndjson => json::lines(told, &mut out)?,
         Form::Json => json::array(told, &mut out)?,
