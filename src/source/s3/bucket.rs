@@ -67,7 +67,8 @@ impl Buckets {
         if self.has_moved(bucket, &answer) {
             answer = send(self.client(bucket)).await;
         }
-        answer.map_err(|error| Trouble::of_bucket("s3:ListBucket", &error, owner))
+        let page = answer.map_err(|error| Trouble::of_bucket("s3:ListBucket", &error, owner))?;
+        is_whole(&page).map(|()| page)
     }
 
     fn client(&self, bucket: &str) -> Client {
@@ -93,6 +94,18 @@ impl Buckets {
         let mut elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
         elsewhere.insert(bucket.to_owned(), client).is_none()
     }
+}
+
+/// Refuses a page that says of more than it lists: the reader of XML takes one that was cut off for one that has ended.
+fn is_whole(page: &ListObjectsV2Output) -> Result<(), Trouble> {
+    let listed = page.contents().len() + page.common_prefixes().len();
+    let lacks_some = page.key_count().is_some_and(|count| usize::try_from(count).is_ok_and(|count| count > listed));
+    let lacks_next = page.is_truncated() == Some(true) && page.next_continuation_token().is_none();
+    if lacks_some || lacks_next {
+        let why = "a page of the listing that is cut off: check the network, proxies and `endpoint_url`";
+        return Err(Trouble::new(Kind::Unreachable, why));
+    }
+    Ok(())
 }
 
 /// What a trouble means when it was about one object.

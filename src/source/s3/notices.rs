@@ -333,12 +333,12 @@ impl Notices {
         let (object, outcome) = read.expect("reading an object does not panic");
         let waiting = self.waiting.remove(&object.name()).unwrap_or_default();
         for (place, (number, etag)) in waiting.into_iter().enumerate() {
-            // who only waited, and was told of another version, has it read again
+            // who only waited, and was told of another version or of none in particular, has it read again
             if place > 0
-                && let (Outcome::Read(partition), Some(etag)) = (&outcome, &etag)
-                && **partition != *object.partition(etag)
+                && let Outcome::Read(partition) = &outcome
+                && etag.as_ref().is_none_or(|etag| **partition != *object.partition(etag))
             {
-                self.begin(object.clone(), (number, Some(etag.clone())));
+                self.begin(object.clone(), (number, etag));
                 continue;
             }
             let held = self.hands.get_mut(number);
