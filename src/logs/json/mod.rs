@@ -11,6 +11,7 @@ mod damage;
 mod digits;
 mod elastic;
 mod fill;
+mod held;
 mod insights;
 mod mended;
 mod others;
