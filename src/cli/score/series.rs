@@ -109,7 +109,7 @@ fn one(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failure> 
         }
     };
     let out: Box<dyn Write> = if output == standard {
-        Box::new(io::stdout().lock())
+        output::open_data("-").or_output()?
     } else {
         Box::new(File::create(output).with_context(|| format!("writing {}", output.display())).or_output()?)
     };
