@@ -319,12 +319,10 @@ async fn list(
 }
 
 fn tries_max(trouble: &Trouble) -> u32 {
-    // S3 has a word for what it refuses
-    let is_odd = trouble.code.as_deref().unwrap_or_default().is_empty();
-    match trouble.kind {
-        Kind::Throttled | Kind::Server | Kind::Unreachable => TRIES_MAX,
-        Kind::Missing | Kind::Denied | Kind::Other if is_odd => ODD_TRIES_MAX,
-        Kind::Missing | Kind::Denied | Kind::Other | Kind::Credentials | Kind::Region => 1,
+    match (trouble.may_pass(), trouble.is_odd()) {
+        (true, _) => TRIES_MAX,
+        (false, true) => ODD_TRIES_MAX,
+        (false, false) => 1,
     }
 }
 

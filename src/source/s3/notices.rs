@@ -96,7 +96,7 @@ async fn open(config: &Config, aws: &Aws) -> Result<(Queue, Buckets), Trouble> {
     loop {
         let opened = async { Ok((Queue::open(aws, &config.queue).await?, Buckets::new(&of_buckets).await?)) };
         let trouble = match opened.await {
-            Err(trouble) if Trouble::may_pass(&trouble) => trouble,
+            Err(trouble) if trouble.may_pass() || trouble.is_odd() && troubles + 1 < TRIES_MAX => trouble,
             ended => return ended,
         };
         troubles += 1;
@@ -252,7 +252,8 @@ impl Notices {
             Ok(messages) => messages,
             Err(trouble) => {
                 self.troubles += 1;
-                let hopeless = !self.answered && !trouble.may_pass();
+                let may_pass = trouble.may_pass() || trouble.is_odd() && self.troubles < TRIES_MAX;
+                let hopeless = !self.answered && !may_pass;
                 if hopeless || (self.until_empty && self.troubles >= TRIES_MAX) {
                     let event = Event::Ended { name: self.name.clone(), why: format!("receiving: {trouble}") };
                     self.drained = true;

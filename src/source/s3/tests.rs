@@ -954,7 +954,11 @@ async fn a_queue_that_cannot_be_asked_at_the_start_is_waited_for_and_one_that_is
     fake.put("logs", "a", record("a"));
     fake.send("1", notice(&["a"]));
     // more tries than the client makes by itself
-    fake.fault("GetQueueUrl", vec![Fault::Refuse(500, "InternalFailure", "no"); 4]);
+    let mut faults = vec![Fault::Refuse(500, "InternalFailure", "no"); 4];
+    // as a proxy says it
+    faults.push(Fault::Refuse(403, "", ""));
+    fake.fault("GetQueueUrl", faults);
+    fake.fault("ReceiveMessage", [Fault::Refuse(403, "", "")]);
     let mut run = Run::start(&fake, queue(false), Checkpoint::default());
     let mut seen = Seen::default();
     while run.reached.0.is_empty() {
