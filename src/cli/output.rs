@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,7 +10,7 @@ use anyhow::Context;
 
 use crate::pipeline::summary::counted;
 use crate::sink::table::plain_lines;
-use crate::sink::{IN_USE, Look};
+use crate::sink::{IN_USE, Look, Patient, open_pipe};
 
 /// Why a command failed, which says its exit code.
 pub enum Failure {
@@ -47,8 +48,11 @@ pub fn open(name: &str) -> anyhow::Result<Box<dyn Write + Send>> {
     if name == "-" {
         return Ok(Box::new(BufWriter::new(io::stdout())));
     }
-    let file = File::create(Path::new(name)).with_context(|| format!("writing {name}"))?;
-    Ok(Box::new(BufWriter::new(file)))
+    let (path, writing) = (Path::new(name), || format!("writing {name}"));
+    if fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo()) {
+        return Ok(Box::new(BufWriter::new(Patient(open_pipe(path).with_context(writing)?))));
+    }
+    Ok(Box::new(BufWriter::new(File::create(path).with_context(writing)?)))
 }
 
 /// The same for text that is meant for programs and has what logs have, such as CSV: where a person looks at it instead, nothing of it steers

@@ -24,7 +24,7 @@ pub mod probe;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
@@ -212,7 +212,7 @@ fn is_over(since: Instant) -> bool {
 ///
 /// # Errors
 /// When it cannot be opened, or the run is told to stop before.
-fn open_pipe(path: &Path) -> io::Result<File> {
+pub fn open_pipe(path: &Path) -> io::Result<File> {
     loop {
         // who opened it to read too would be its own reader, and not hear that the other has gone
         match OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path) {
@@ -225,6 +225,34 @@ fn open_pipe(path: &Path) -> io::Result<File> {
             opened => return opened,
         }
     }
+}
+
+/// Writes to a pipe of [`open_pipe`]. One that is full is waited for, but not for ever by who is told to stop.
+pub struct Patient<F>(pub F);
+
+impl<F: Write + AsFd> Write for Patient<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let begun = Instant::now();
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock && is_over(begun) => {
+                    return Err(io::Error::other("the pipe is not read"));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_room(&self.0),
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn wait_for_room(pipe: &impl AsFd) {
+    let mut asked = libc::pollfd { fd: pipe.as_fd().as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: it is one descriptor, and the pipe is open for as long as this is. Whatever it says, writing is tried again
+    unsafe { libc::poll(&mut asked, 1, LOOK_EVERY.as_millis() as libc::c_int) };
 }
 
 impl JournalFile {
@@ -259,37 +287,13 @@ impl JournalFile {
                 self.bytes = Some(self.file.seek(SeekFrom::End(0))?);
             }
         }
-        match self.write(lines) {
+        match Patient(&self.file).write_all(lines) {
             // of standard output that is a run's good end, and of what was named it is none
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(io::Error::other(UNREAD)),
             written => written?,
         }
         self.bytes = self.bytes.map(|bytes| bytes + lines.len() as u64);
         Ok(())
-    }
-
-    fn write(&mut self, mut lines: &[u8]) -> io::Result<()> {
-        let mut taken = Instant::now();
-        while !lines.is_empty() {
-            match self.file.write(lines) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => (lines, taken) = (&lines[count..], Instant::now()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // a pipe that is full
-                Err(error) if error.kind() == ErrorKind::WouldBlock && is_over(taken) => {
-                    return Err(io::Error::other("the pipe is not read: what was not committed comes again"));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.wait_for_room(),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    fn wait_for_room(&self) {
-        let mut asked = libc::pollfd { fd: self.file.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
-        // SAFETY: it is one descriptor, and the file is open for as long as this is. Whatever it says, writing is tried again
-        unsafe { libc::poll(&mut asked, 1, LOOK_EVERY.as_millis() as libc::c_int) };
     }
 }
 
