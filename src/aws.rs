@@ -415,6 +415,12 @@ impl Trouble {
     pub fn may_pass(&self) -> bool {
         matches!(self.kind, Kind::Throttled | Kind::Server | Kind::Unreachable)
     }
+
+    /// True for what AWS has probably not said, which has a word for what it refuses: a proxy that is not ready may have. A few tries show it.
+    pub fn is_odd(&self) -> bool {
+        self.code.as_deref().unwrap_or_default().is_empty()
+            && matches!(self.kind, Kind::Missing | Kind::Denied | Kind::Other)
+    }
 }
 
 /// Whether an answer to PutObject is S3's, which gives the ETag of what it wrote: a proxy, or the page of a login, may answer in its

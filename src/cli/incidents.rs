@@ -101,9 +101,6 @@ fn asked_for(flags: &Incidents) -> Option<&str> {
     flags.story.as_deref().filter(|word| !["all", "none"].contains(word))
 }
 
-/// Lines of a file that are named as no findings; a file that is another has nothing else.
-const WRONG_SHOWN_MAX: usize = 10;
-
 /// The findings of files, and whether all of them could be read; what could not is named, and the rest goes on.
 fn read(files: &[String]) -> (Vec<Finding>, bool) {
     let (mut findings, mut is_whole) = (BTreeMap::new(), true);
@@ -113,12 +110,11 @@ fn read(files: &[String]) -> (Vec<Finding>, bool) {
             name => File::open(name).and_then(|file| read_back::read(BufReader::new(file), &mut findings)),
         };
         match wrong {
-            Ok(wrong) => {
+            Ok((wrong, more)) => {
                 is_whole &= wrong.is_empty();
-                let shown = wrong.iter().take(WRONG_SHOWN_MAX);
-                shown.for_each(|(line, why)| output::say(format_args!("weir: {name}:{line}: {why}")));
-                if wrong.len() > WRONG_SHOWN_MAX {
-                    output::say(format_args!("weir: {name}: and {} more lines", wrong.len() - WRONG_SHOWN_MAX));
+                wrong.iter().for_each(|(line, why)| output::say(format_args!("weir: {name}:{line}: {why}")));
+                if more > 0 {
+                    output::say(format_args!("weir: {name}: and {more} more lines"));
                 }
             }
             Err(error) => {
@@ -150,7 +146,7 @@ fn benign(flags: &Incidents, config: &Config) -> anyhow::Result<HashMap<String, 
 }
 
 fn write(flags: &Incidents, told: &[Told], all: usize, findings: usize) -> anyhow::Result<()> {
-    let mut out = output::open("-")?;
+    let mut out = if flags.format == Form::Text { output::open("-") } else { output::open_data("-") }?;
     match flags.format {
         Form::Ndjson => json::lines(told, &mut out)?,
         Form::Json => json::array(told, &mut out)?,

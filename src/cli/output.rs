@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use anyhow::Context;
 use crate::pipeline::summary::counted;
 use crate::rule::RuleError;
 use crate::sink::table::plain_lines;
-use crate::sink::{IN_USE, Look};
+use crate::sink::{IN_USE, Look, Patient, open_pipe};
 
 /// Why a command failed, which says its exit code.
 pub enum Failure {
@@ -40,8 +41,8 @@ impl<T, E: Into<anyhow::Error>> OrFail<T> for Result<T, E> {
     }
 }
 
-/// Opens `-` as standard output and anything else as a new file. What is written there stays as it is: text for programs may have
-/// escape sequences in it, and [`look`] says whether that for people may have colors.
+/// Opens `-` as standard output and anything else as a new file. What is written there stays as it is: [`look`] says whether text for people
+/// may have colors.
 ///
 /// # Errors
 /// When the file cannot be made.
@@ -49,8 +50,55 @@ pub fn open(name: &str) -> anyhow::Result<Box<dyn Write + Send>> {
     if name == "-" {
         return Ok(Box::new(BufWriter::new(io::stdout())));
     }
-    let file = File::create(Path::new(name)).with_context(|| format!("writing {name}"))?;
-    Ok(Box::new(BufWriter::new(file)))
+    let (path, writing) = (Path::new(name), || format!("writing {name}"));
+    if fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo()) {
+        return Ok(Box::new(BufWriter::new(Patient(open_pipe(path).with_context(writing)?))));
+    }
+    Ok(Box::new(BufWriter::new(File::create(path).with_context(writing)?)))
+}
+
+/// The same for text that is meant for programs and has what logs have, such as CSV: where a person looks at it instead, nothing of it steers
+/// the terminal.
+///
+/// # Errors
+/// When the file cannot be made.
+pub fn open_data(name: &str) -> anyhow::Result<Box<dyn Write + Send>> {
+    if name == "-" && io::stdout().is_terminal() {
+        return Ok(Box::new(Plain { out: io::stdout(), lines: Vec::new() }));
+    }
+    open(name)
+}
+
+/// Hands on whole lines, as [`plain_lines`] shows them.
+struct Plain<W> {
+    out: W,
+    /// What waits for the end of its line.
+    lines: Vec<u8>,
+}
+
+impl<W: Write> Plain<W> {
+    fn hand_on(&mut self) -> io::Result<()> {
+        let lines = std::mem::take(&mut self.lines);
+        let text = String::from_utf8_lossy(&lines).replace("\r\n", "\n");
+        self.out.write_all(plain_lines(&text).as_bytes())
+    }
+}
+
+impl<W: Write> Write for Plain<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let whole = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
+        self.lines.extend_from_slice(&bytes[..whole]);
+        if whole > 0 {
+            self.hand_on()?;
+        }
+        self.lines.extend_from_slice(&bytes[whole..]);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.hand_on()?;
+        self.out.flush()
+    }
 }
 
 /// Tries whether a file that [`open`] makes later can be written, and makes none. What is neither file nor folder is left
@@ -201,6 +249,18 @@ mod tests {
         all.push(error(4, "of another log"));
         let first = "x.yml:1:1: of another log (and 3 more for this reason: `weir rules check` names each)";
         assert_eq!(left_out(&all), [first, "x.yml:7:1: not YAML"]);
+    }
+
+    #[test]
+    fn what_logs_have_steers_no_terminal() {
+        let mut plain = Plain { out: Vec::new(), lines: Vec::new() };
+        // cut inside of a character
+        for part in ["a,\u{1b}[2Jb\r\nc\rd,".as_bytes(), b"\xe2\x80", b"\xae\n", "\u{9b}e".as_bytes()] {
+            plain.write_all(part).unwrap();
+        }
+        plain.flush().unwrap();
+        let shown = String::from_utf8(plain.out).unwrap();
+        assert_eq!(shown, "a,\\u{1b}[2Jb\nc\\u{d}d,\\u{202e}\n\\u{9b}e");
     }
 
     #[test]

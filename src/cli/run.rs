@@ -290,7 +290,7 @@ pub fn verdict(outcome: &Outcome, refused: &[Refused], fail_on: Option<Severity>
 /// Gives the findings that the format has no place for. When nobody reads the others, the summary and the exit code still
 /// tell.
 fn write_findings(name: &str, format: Format, findings: &[Finding]) -> anyhow::Result<Vec<Refused>> {
-    let mut out = output::open(name)?;
+    let mut out = if format == Format::Table { output::open(name) } else { output::open_data(name) }?;
     let mut refused = Vec::new();
     let written = sink::write(format, findings, output::look(name), Timestamp::now(), &mut out).and_then(|left_out| {
         refused = left_out;

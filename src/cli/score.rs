@@ -89,7 +89,7 @@ impl InOut {
             return Err(Failure::Usage(anyhow!("{} is read: the answers need another place", self.input.display())));
         }
         let out: Box<dyn Write> = match self.output == Path::new("-") {
-            true => Box::new(io::stdout().lock()),
+            true => output::open_data("-").or_output()?,
             false => {
                 let writing = || format!("writing {}", self.output.display());
                 Box::new(File::create(&self.output).with_context(writing).or_output()?)

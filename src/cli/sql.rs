@@ -109,7 +109,7 @@ async fn answer(session: SessionContext, query: String, form: Form) -> Result<Ex
         Form::Athena => schema,
     };
     let answer = answer.map(|rows| united(&rows.map_err(|error| sql::readable_in(&query, &error))?, &schema));
-    let mut out = output::open("-").or_output()?;
+    let mut out = if form == Form::Table { output::open("-") } else { output::open_data("-") }.or_output()?;
     write(form, &schema, answer, &mut out).await?;
     out.flush().or_output()?;
     let code = output::done_but_for(&sql::damaged(&session));

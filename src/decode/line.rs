@@ -1,6 +1,25 @@
 //! Lines of a text → whether they are whole, and whether the text is made of them, so that more of them may follow.
 
+use std::io::{self, BufRead, Read};
+
 use super::cut::is_records;
+
+/// A line is kept up to so many bytes. A finding has at most some ten thousand.
+const LINE_BYTES_MAX: u64 = 16 << 20;
+
+/// Reads the next line with its end in place of what `line` holds, and gives its bytes; 0 where there is none. What is behind 16 MiB of it is
+/// passed over.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    line.clear();
+    let count = from.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', line)?;
+    if count as u64 == LINE_BYTES_MAX && !line.ends_with(b"\n") {
+        from.skip_until(b'\n')?;
+    }
+    Ok(count)
+}
 
 /// Whether a line that has no end yet is the beginning of one: text, or JSON that leaves a bracket or string open.
 pub fn is_begun(line: &[u8]) -> bool {
@@ -73,6 +92,17 @@ mod tests {
         for other in ["", "{", "{\n\"a\":1}", "{\"a\":\n", "[{}]", "{\"Records\":[{}]}", "{ \"Records\" : []}\n", "x"] {
             assert!(!is_json_lines(other.as_bytes()), "{other}");
         }
+    }
+
+    #[test]
+    fn of_a_line_that_has_no_end_some_is_kept() {
+        let max = LINE_BYTES_MAX as usize;
+        let text = [&vec![b'a'; max + 3][..], b"\nb\n", &vec![b'c'; max - 1], b"\nd"].concat();
+        let (mut text, mut line, mut seen) = (&text[..], Vec::new(), Vec::new());
+        while read_line(&mut text, &mut line).unwrap() > 0 {
+            seen.push((line[0], line.len()));
+        }
+        assert_eq!(seen, [(b'a', max), (b'b', 2), (b'c', max), (b'd', 1)]);
     }
 
     #[test]

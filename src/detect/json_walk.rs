@@ -37,9 +37,42 @@ enum Value<'a> {
 }
 
 fn walk(json: &str, path: &[String], found: &mut dyn FnMut(Value)) {
-    let mut reader = serde_json::Deserializer::from_str(json);
+    let mut told = 0;
+    let mut found_first = |value: Value| {
+        told += 1;
+        found(value);
+    };
     // columns hold JSON that the parser has checked; of what is too deep, as much counts as was read
-    let _ = Walk { path, below: false, found }.deserialize(&mut reader);
+    if walk_once(json, path, &mut found_first).is_err()
+        && let Some(json) = without_huge(json)
+    {
+        let _ = walk_once(&json, path, &mut |value| if told == 0 { found(value) } else { told -= 1 });
+    }
+}
+
+fn walk_once(json: &str, path: &[String], found: &mut dyn FnMut(Value)) -> serde_json::Result<()> {
+    Walk { path, below: false, found }.deserialize(&mut serde_json::Deserializer::from_str(json))
+}
+
+/// The same JSON with numbers that no `f64` holds as texts, for these end the walk; `None` where there are none.
+fn without_huge(json: &str) -> Option<String> {
+    let is_of_number = |next: char| next.is_ascii_digit() || "+-.eE".contains(next);
+    let (mut out, mut rest, mut inside) = (String::new(), json, false);
+    while let Some(next) = rest.chars().next() {
+        let is_number = !inside && (next == '-' || next.is_ascii_digit());
+        let length = match next {
+            // what is escaped ends no text
+            '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+            _ if is_number => rest.len() - rest.trim_start_matches(is_of_number).len(),
+            _ => next.len_utf8(),
+        };
+        let (part, behind) = rest.split_at(length);
+        inside ^= next == '"';
+        rest = behind;
+        let is_huge = is_number && part.parse().is_ok_and(|number: f64| number.is_infinite());
+        out.extend(if is_huge { ["\"", part, "\""] } else { ["", part, ""] });
+    }
+    (out.len() > json.len()).then_some(out)
 }
 
 struct Walk<'a> {
@@ -190,6 +223,15 @@ mod tests {
         check(r#"{"a": {}}"#, "a", Some(&[]), true);
         check(r#"{"a": ""}"#, "a", Some(&[""]), true);
         check(r#"[{"a": null}, {"a": null}]"#, "a", Some(&[]), true);
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_ends_no_walk() {
+        let json = r#"{"a": ["x", 1e999, "y\" 1e999", -2e400, 2e3], "b": "z"}"#;
+        check(json, "a", Some(&["x", "1e999", "y\" 1e999", "-2e400", "2000"]), true);
+        check(json, "b", Some(&["z"]), true);
+        check(r#"{"a": 1e999}"#, "a", Some(&["1e999"]), true);
+        check(r#"{"a": [1e999, {"b": "#, "a", Some(&["1e999"]), true);
     }
 
     #[test]

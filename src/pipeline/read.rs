@@ -34,8 +34,12 @@ impl Worker {
 
     /// Notes what the sources said, and gives the records and rejects of the round.
     fn take_apart(&mut self, round: Round) -> (Vec<Records>, Vec<Reject>) {
-        for Unreadable { name, why } in &round.unreadable {
+        for Unreadable { name, why } in round.unreadable.iter().take(Unreadable::TOLD_MAX) {
             tracing::warn!(name, why, "an input could not be read");
+        }
+        let more = round.unreadable.len().saturating_sub(Unreadable::TOLD_MAX);
+        if more > 0 {
+            tracing::warn!(more, "other inputs could not be read either");
         }
         for Unreadable { name, why } in &round.ended {
             tracing::error!(

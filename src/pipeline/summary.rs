@@ -48,6 +48,10 @@ pub struct Rejected {
 impl Unreadable {
     /// Inputs that are named: a run that follows goes on for months.
     pub const NAMED_MAX: usize = 1000;
+    /// Those of them that people are shown: a folder that is cleared while it is read has thousands.
+    const SHOWN_MAX: usize = 20;
+    /// Those of one round that are named as it goes on.
+    pub const TOLD_MAX: usize = 10;
 }
 
 impl Rejected {
@@ -343,11 +347,12 @@ impl Summary {
             bytes((self.bytes_inflated as f64 / seconds) as u64),
         )?;
         self.show_sent(out)?;
-        for unreadable in &self.unreadable {
+        for unreadable in self.unreadable.iter().take(Unreadable::SHOWN_MAX) {
             writeln!(out, "could not read {}: {}", plain(&unreadable.name), plain(&unreadable.why))?;
         }
-        if self.unreadable_more > 0 {
-            writeln!(out, "could not read {} more", grouped(self.unreadable_more))?;
+        let more = self.unreadable_more + self.unreadable.len().saturating_sub(Unreadable::SHOWN_MAX) as u64;
+        if more > 0 {
+            writeln!(out, "could not read {} more", grouped(more))?;
         }
         self.show_rejected(out)?;
         if self.rows_without_time > 0 {
@@ -657,13 +662,13 @@ mod tests {
     }
 
     #[test]
-    fn inputs_that_cannot_be_read_are_named_up_to_a_thousand() {
+    fn inputs_that_cannot_be_read_are_named_up_to_a_thousand_and_people_are_shown_a_few() {
         let mut summary = Summary::default();
         for number in 0..1234 {
             summary.note_unreadable(Unreadable { name: format!("s3://b/{number}"), why: "gone".into() });
         }
         assert_eq!((summary.unreadable.len(), summary.unreadable_more), (1000, 234));
-        assert!(shown(&summary).contains("\ncould not read s3://b/999: gone\ncould not read 234 more\n"));
+        assert!(shown(&summary).contains("\ncould not read s3://b/19: gone\ncould not read 1,214 more\n"));
     }
 
     #[test]

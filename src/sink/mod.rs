@@ -23,7 +23,9 @@ pub mod sender;
 pub mod probe;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
@@ -117,7 +119,7 @@ pub struct JournalFile {
 /// Said of a file that a run that follows has.
 pub const IN_USE: &str = "another run writes its findings there: give each a file of its own";
 const UNREAD: &str = "nobody reads the pipe any more";
-/// Told to stop, a run waits for so long for who reads its standard output to take some more, and looks this often whether it is.
+/// Told to stop, a run waits for so long for who reads its findings to take some more, and looks this often whether it is.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Standard output is written by so much at a time: who takes that is there, however slowly they read.
@@ -187,13 +189,12 @@ impl Stdout {
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let ended = || io::Error::other("what writes to standard output has ended");
         let begun = Instant::now();
-        let is_over = || begun.elapsed() >= STOP_WAIT && HEALTH.told_to_stop().is_some_and(|ago| ago >= STOP_WAIT);
         self.lines.send(lines.to_vec()).map_err(|_| ended())?;
         loop {
             match self.written.recv_timeout(LOOK_EVERY) {
                 Ok(written) => return written,
                 Err(RecvTimeoutError::Disconnected) => return Err(ended()),
-                Err(RecvTimeoutError::Timeout) if is_over() => {
+                Err(RecvTimeoutError::Timeout) if is_over(begun) => {
                     return Err(io::Error::other("standard output is not read: what was not committed comes again"));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -202,12 +203,66 @@ impl Stdout {
     }
 }
 
+/// Whether nothing has been taken since then for too long, for who is told to stop.
+fn is_over(since: Instant) -> bool {
+    since.elapsed() >= STOP_WAIT && HEALTH.told_to_stop().is_some_and(|ago| ago >= STOP_WAIT)
+}
+
+/// Opens a pipe for writing as soon as somebody reads it.
+///
+/// # Errors
+/// When it cannot be opened, or the run is told to stop before.
+pub fn open_pipe(path: &Path) -> io::Result<File> {
+    loop {
+        // who opened it to read too would be its own reader, and not hear that the other has gone
+        match OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(path) {
+            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
+                if HEALTH.told_to_stop().is_some() {
+                    return Err(io::Error::other("nobody reads the pipe"));
+                }
+                thread::sleep(LOOK_EVERY);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Writes to a pipe of [`open_pipe`]. One that is full is waited for, but not for ever by who is told to stop.
+pub struct Patient<F>(pub F);
+
+impl<F: Write + AsFd> Write for Patient<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let begun = Instant::now();
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock && is_over(begun) => {
+                    return Err(io::Error::other("the pipe is not read"));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_room(&self.0),
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn wait_for_room(pipe: &impl AsFd) {
+    let mut asked = libc::pollfd { fd: pipe.as_fd().as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: it is one descriptor, and the pipe is open for as long as this is. Whatever it says, writing is tried again
+    unsafe { libc::poll(&mut asked, 1, LOOK_EVERY.as_millis() as libc::c_int) };
+}
+
 impl JournalFile {
     /// Opens a file at its end, for one run at a time. A pipe is waited for until somebody reads it.
     fn open(path: &Path) -> io::Result<JournalFile> {
-        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-            // who opened it to read too would be its own reader, and not hear that the other has gone
-            let file = OpenOptions::new().write(true).open(path)?;
+        if let Ok(there) = fs::metadata(path)
+            && !there.is_file()
+        {
+            let is_pipe = there.file_type().is_fifo();
+            let file = if is_pipe { open_pipe(path) } else { OpenOptions::new().write(true).open(path) }?;
             return Ok(JournalFile { path: path.to_owned(), file, bytes: None });
         }
         let mut file = OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)?;
@@ -232,7 +287,7 @@ impl JournalFile {
                 self.bytes = Some(self.file.seek(SeekFrom::End(0))?);
             }
         }
-        match self.file.write_all(lines) {
+        match Patient(&self.file).write_all(lines) {
             // of standard output that is a run's good end, and of what was named it is none
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(io::Error::other(UNREAD)),
             written => written?,

@@ -5,6 +5,7 @@ use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
+use crate::decode::line::read_line;
 use crate::finding::{Finding, FindingId, Resource, Term};
 use crate::rule::Severity;
 use crate::time::Timestamp;
@@ -45,19 +46,24 @@ struct LineTerm {
     why: String,
 }
 
-/// Reads findings up to the end; one with the id of an earlier one takes its place. Gives what is wrong with lines, by
-/// number from 1; empty lines are nothing.
+/// Lines of a file that are named as no findings; a file that is another has nothing else.
+const WRONG_NAMED_MAX: usize = 10;
+
+/// Reads findings up to the end; one with the id of an earlier one takes its place. Gives what is wrong with the first ten wrong lines, by
+/// number from 1, and how many there are more; empty lines are nothing.
 ///
 /// Two things are not in a line: the times of events, for which `first_seen` stands, and the order of the evidence.
 ///
 /// # Errors
 /// When the lines cannot be read to the end; what was read is in `findings`.
-pub fn read(mut from: impl BufRead, findings: &mut BTreeMap<FindingId, Finding>) -> io::Result<Vec<(u64, String)>> {
-    let (mut line, mut number, mut wrong) = (Vec::new(), 0, Vec::new());
+pub fn read(
+    mut from: impl BufRead,
+    findings: &mut BTreeMap<FindingId, Finding>,
+) -> io::Result<(Vec<(u64, String)>, u64)> {
+    let (mut line, mut number, mut wrong, mut more) = (Vec::new(), 0, Vec::new(), 0);
     loop {
-        line.clear();
-        if from.read_until(b'\n', &mut line)? == 0 {
-            return Ok(wrong);
+        if read_line(&mut from, &mut line)? == 0 {
+            return Ok((wrong, more));
         }
         number += 1;
         let text = line.trim_ascii();
@@ -66,7 +72,8 @@ pub fn read(mut from: impl BufRead, findings: &mut BTreeMap<FindingId, Finding>)
         }
         match finding(text) {
             Ok(finding) => drop(findings.insert(finding.id, finding)),
-            Err(why) => wrong.push((number, why)),
+            Err(why) if wrong.len() < WRONG_NAMED_MAX => wrong.push((number, why)),
+            Err(_) => more += 1,
         }
     }
 }
@@ -162,7 +169,7 @@ mod tests {
     #[test]
     fn what_was_written_is_read_back() {
         let mut findings = BTreeMap::new();
-        assert_eq!(read(line(&found()).as_bytes(), &mut findings).unwrap(), []);
+        assert_eq!(read(line(&found()).as_bytes(), &mut findings).unwrap(), (vec![], 0));
         assert_eq!(findings.into_values().collect::<Vec<_>>(), [found()]);
     }
 
@@ -173,14 +180,16 @@ mod tests {
         let text =
             format!("{}\n{{\"id\":\n{}[]\n{}", line(&found()), line(&later), line(&found()).replace("1970", "x"));
         let mut findings = BTreeMap::new();
-        let wrong = read(text.as_bytes(), &mut findings).unwrap();
+        let (wrong, more) = read(text.as_bytes(), &mut findings).unwrap();
         let expected = [
             (3, "no finding: EOF while parsing a value at column 6".to_owned()),
             (5, "no finding: a line of --format ndjson is a JSON object".to_owned()),
             (6, "`x-01-01T00:00:01.500Z` is no time".to_owned()),
         ];
-        assert_eq!(wrong, expected);
+        assert_eq!((&wrong[..], more), (&expected[..], 0));
         assert_eq!(findings[&later.id].count, 2);
+        let (wrong, more) = read("x\n".repeat(1000).as_bytes(), &mut findings).unwrap();
+        assert_eq!((wrong.len(), more), (10, 990));
     }
 
     #[test]

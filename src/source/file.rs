@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -583,7 +583,9 @@ fn open(file: &File, files: &Files, options: &decode::Options, stop: &Cancellati
     if file.name == "-" {
         return start(Input::Stream(Box::new(Pipe::standard_input(stop.clone())?)), None);
     }
-    let mut handle = fs::File::open(&file.path)?;
+    // to open a pipe that nobody writes into would hold up a run that is to stop
+    let flags = if file.is_regular() { 0 } else { libc::O_NONBLOCK };
+    let mut handle = fs::OpenOptions::new().read(true).custom_flags(flags).open(&file.path)?;
     if !file.is_regular() {
         // a pipe, as of `<(zcat flow.log.gz)`, cannot be sought
         return start(Input::Stream(Box::new(Pipe::new(handle, stop.clone()))), None);

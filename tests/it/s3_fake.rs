@@ -246,12 +246,11 @@ fn list(fake: &Fake, bucket: &str, query: &str) -> Response {
     let prefix = value("prefix").unwrap_or_default();
     let mut world = fake.world();
     world.log.push(format!("LIST {bucket}/{prefix}"));
-    if let Some(Fault::Refuse(status, code, message)) =
-        world.faults.get_mut(&format!("LIST {bucket}/{prefix}")).and_then(VecDeque::pop_front)
-    {
+    let fault = world.faults.get_mut(&format!("LIST {bucket}/{prefix}")).and_then(VecDeque::pop_front);
+    if let Some(Fault::Refuse(status, code, message)) = fault {
         return refuse(status, code, message);
     }
-    let (mut keys, mut folders) = (String::new(), Vec::new());
+    let (mut keys, mut folders, mut count) = (String::new(), Vec::new(), 0);
     for (name, (content, etag)) in &world.objects {
         let Some(key) = name.strip_prefix(&format!("{bucket}/")).filter(|key| key.starts_with(&prefix)) else {
             continue;
@@ -260,14 +259,22 @@ fn list(fake: &Fake, bucket: &str, query: &str) -> Response {
             Some((folder, _)) => folders.push(format!("{prefix}{folder}/")),
             None => {
                 let size = content.len();
-                keys += &format!("<Contents><Key>{key}</Key><ETag>\"{etag}\"</ETag><Size>{size}</Size></Contents>");
+                let etag = if etag.is_empty() { String::new() } else { format!("<ETag>\"{etag}\"</ETag>") };
+                keys += &format!("<Contents><Key>{key}</Key>{etag}<Size>{size}</Size></Contents>");
+                count += 1;
             }
         }
     }
     folders.dedup();
+    count += folders.len();
     let folders: String =
         folders.iter().map(|folder| format!("<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>")).collect();
-    let body = format!("<?xml version=\"1.0\"?><ListBucketResult>{keys}{folders}</ListBucketResult>");
+    // the order of S3
+    let head = format!("<?xml version=\"1.0\"?><ListBucketResult><KeyCount>{count}</KeyCount>");
+    if let Some(Fault::Cut(bytes)) = fault {
+        return (StatusCode::OK, head + keys.get(..bytes).unwrap_or(&keys)).into_response();
+    }
+    let body = format!("{head}{keys}{folders}</ListBucketResult>");
     (StatusCode::OK, body).into_response()
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -282,6 +282,54 @@ fn a_signal_ends_a_run_whose_findings_nobody_reads() {
     let next =
         weir(&["run", "--rules", few(), "--from", "logs", "--archive", "a", "--format", "ndjson"], folder.path());
     assert_eq!((code(&next), count("a", folder.path())), (0, (300, 300)), "{}", text(&next.stderr));
+}
+
+/// Whether a process does something of its own when it is told to end.
+fn hears_term(process: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & 1 << (Signal::TERM.as_raw() - 1) != 0
+}
+
+#[test]
+fn a_signal_ends_a_run_that_waits_for_who_writes_into_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Command::new("mkfifo").arg(folder.path().join("logs")).status().unwrap().success());
+    let mut child = start(&following(), folder.path());
+    wait_for(&mut child, "the journal", || folder.path().join("f.ndjson").exists());
+    // by then the pipe is waited for
+    thread::sleep(Duration::from_millis(500));
+    signal(&child, Signal::TERM);
+    let stopped = ended(child, SOON);
+    assert_eq!(code(&stopped), 0, "{}", text(&stopped.stderr));
+}
+
+#[test]
+fn a_signal_ends_a_run_whose_findings_go_to_a_pipe_that_nobody_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let users: Vec<_> = (0..300).map(|n| create_user(n, HOME, "eu-west-1")).collect();
+    write_log(folder.path(), "users.json", &users);
+    let pipe = folder.path().join("f.ndjson");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let at_its_end: Vec<_> = following().into_iter().filter(|argument| *argument != "--follow").collect();
+    let unopened = "nobody reads the pipe";
+    for (arguments, is_opened, why) in [
+        (&following()[..], false, unopened),
+        (&following()[..], true, "the pipe is not read"),
+        // it has read everything by then
+        (&at_its_end[..], false, unopened),
+    ] {
+        let mut child = start(arguments, folder.path());
+        let id = child.id();
+        wait_for(&mut child, "it hears signals", || hears_term(id));
+        let mut reader = is_opened.then(|| fs::File::open(&pipe).unwrap());
+        // it has no room for the rest
+        reader.iter_mut().for_each(|reader| reader.read_exact(&mut [0]).unwrap());
+        signal(&child, Signal::TERM);
+        let stopped = ended(child, SOON);
+        assert_eq!(code(&stopped), 4, "{}", text(&stopped.stderr));
+        assert!(text(&stopped.stderr).contains(why), "{}", text(&stopped.stderr));
+    }
 }
 
 #[test]

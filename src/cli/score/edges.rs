@@ -1,12 +1,13 @@
 //! `weir score edges`: lines of `src,dst,tick` → a score for each.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 
 use super::{InOut, unread};
 use crate::cli::output::{self, Failure, OrFail};
+use crate::decode::line::read_line;
 use crate::score::edges::{Scorer, is_header, parse_line};
 
 /// # Errors
@@ -27,8 +28,7 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
         if !reader.buffer().contains(&b'\n') {
             out.flush().with_context(writing).or_output()?;
         }
-        line.clear();
-        match reader.read_until(b'\n', &mut line) {
+        match read_line(&mut reader, &mut line) {
             Ok(0) => break,
             Ok(_) => {}
             Err(error) => {

@@ -5,7 +5,10 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-/// What is read of a text, which a reader in front of it keeps to itself.
+/// Bytes of a record, and of what a reader in front of it has read ahead.
+const RECORD_BYTES_MAX: u64 = 16 << 20;
+
+/// What is read of a text, which a reader in front of it keeps to itself. It ends where a record has no end.
 pub struct Counted<R> {
     text: R,
     lines: Lines,
@@ -18,6 +21,8 @@ pub struct Lines(Rc<RefCell<Count>>);
 #[derive(Default)]
 struct Count {
     bytes: u64,
+    /// Where the record begins that was asked for last.
+    asked: u64,
     line_ends: u64,
     /// A letter came since the last end of a line.
     is_inside: bool,
@@ -34,8 +39,12 @@ impl<R: Read> Counted<R> {
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut lines = self.lines.0.borrow_mut();
+        if lines.bytes.saturating_sub(lines.asked) > RECORD_BYTES_MAX {
+            return Err(io::Error::other("a record is longer than 16 MiB: is a quote not closed?"));
+        }
         let count = self.text.read(buffer)?;
-        self.lines.0.borrow_mut().take(&buffer[..count]);
+        lines.take(&buffer[..count]);
         Ok(count)
     }
 }
@@ -61,6 +70,7 @@ impl Lines {
     /// The line of the first letter at this byte or behind it; of what is before it nobody asks later.
     pub fn at(&self, byte: u64) -> u64 {
         let mut count = self.0.borrow_mut();
+        count.asked = byte;
         while count.begun.front().is_some_and(|(begin, _)| *begin < byte) {
             count.begun.pop_front();
         }
@@ -71,6 +81,18 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_that_has_no_end_ends_the_text() {
+        let (mut counted, lines) = Counted::new(io::repeat(b'a'));
+        let mut some = vec![0; 1 << 20];
+        for at in 1..=40 {
+            counted.read_exact(&mut some).unwrap();
+            lines.at(at << 20);
+        }
+        (0..17).for_each(|_| counted.read_exact(&mut some).unwrap());
+        assert!(counted.read_exact(&mut some).unwrap_err().to_string().starts_with("a record is longer than 16 MiB"));
+    }
 
     #[test]
     fn lines_are_counted_whatever_ends_them_and_empty_ones_too() {

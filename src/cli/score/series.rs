@@ -10,6 +10,7 @@ use clap::Args;
 use walkdir::WalkDir;
 
 use crate::cli::output::{self, Failure, OrFail};
+use crate::decode::line::read_line;
 use crate::score::series::{Columns, Scorer, WARM_UP};
 use crate::source::file;
 
@@ -108,7 +109,7 @@ fn one(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failure> 
         }
     };
     let out: Box<dyn Write> = if output == standard {
-        Box::new(io::stdout().lock())
+        output::open_data("-").or_output()?
     } else {
         Box::new(File::create(output).with_context(|| format!("writing {}", output.display())).or_output()?)
     };
@@ -122,7 +123,7 @@ fn one(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failure> 
 /// When the first line cannot be read or names no `timestamp` and `value`.
 fn header(reader: &mut impl BufRead, name: &str) -> anyhow::Result<Columns> {
     let mut line = Vec::new();
-    reader.read_until(b'\n', &mut line).with_context(|| format!("could not read {name}"))?;
+    read_line(reader, &mut line).with_context(|| format!("could not read {name}"))?;
     let text = String::from_utf8_lossy(&line);
     Columns::of(text.trim_end())
         .ok_or_else(|| anyhow!("could not read {name}: line 1 is no header with `timestamp` and `value`"))
@@ -146,8 +147,7 @@ fn rows<R: io::Read>(
         if !reader.buffer().contains(&b'\n') {
             out.flush()?;
         }
-        line.clear();
-        match reader.read_until(b'\n', &mut line) {
+        match read_line(reader, &mut line) {
             Ok(0) => break,
             Ok(_) => {}
             Err(error) => {

@@ -218,6 +218,51 @@ mod tests {
         assert!(tight.state_bytes()[0] <= tight.state_bytes_max()[0]);
     }
 
+    #[test]
+    fn a_condition_that_can_fall_says_nothing_of_windows_that_lost_rows() {
+        let grouped = |by: &str, calls: u8| {
+            format!(
+                "SELECT count(*) AS n FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com' \
+                 GROUP BY userIdentity.arn, {by} HAVING count(*) = {calls}"
+            )
+        };
+        let framed = "SELECT n FROM (SELECT *, count(*) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime \
+                      RANGE BETWEEN INTERVAL '10 minutes' PRECEDING AND CURRENT ROW) AS n \
+                      FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com') WHERE n = 1 AND eventName = 'Second'";
+        // of each of many users two calls come, so that the last alone may tell
+        let texts = [
+            grouped("tumble(eventTime, INTERVAL '10 minutes')", 1),
+            grouped("hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')", 1),
+            grouped("session(eventTime, INTERVAL '10 minutes')", 1),
+            framed.to_owned(),
+            grouped("tumble(eventTime, INTERVAL '10 minutes')", 2),
+        ];
+        let new = || {
+            let one = |(place, text): (usize, &String)| Rule { id: format!("cloudtrail/r{place}"), ..rule("", text) };
+            detector(texts.iter().enumerate().map(one))
+        };
+        let calls = |name: &str, time: &str| {
+            let call = |who: usize| {
+                let who = json!({ "arn": format!("arn:aws:iam::111122223333:user/{who}") });
+                let changes = json!({ "eventName": name, "eventTime": time, "userIdentity": who });
+                changed(event(name, &format!("{name}{}", changes["userIdentity"]["arn"])), changes)
+            };
+            [batch(&(0..100).map(call).collect::<Vec<_>>())]
+        };
+        let mut detector = new();
+        assert_eq!(detector.observe(&calls("First", "2024-08-01T12:00:00Z"), Timestamp(0)), []);
+        detector.shed([detector.state_bytes()[0] / 4, usize::MAX, usize::MAX], Timestamp(0));
+        assert!(detector.costs().values().all(|cost| cost.shed > 0), "{:?}", detector.costs());
+        let mut again = new();
+        assert!(again.restore(&detector.changes()).is_whole());
+        for detector in [&mut detector, &mut again] {
+            assert_eq!(detector.observe(&calls("Second", "2024-08-01T12:03:00Z"), Timestamp(0)), []);
+            let told = detector.finish();
+            assert!(!told.is_empty() && told.len() < 100, "those of whom nothing left are told");
+            assert!(told.iter().all(|finding| (finding.rule.as_str(), finding.count) == ("cloudtrail/r4", 2)));
+        }
+    }
+
     /// A rule of each kind.
     fn kinds() -> Detector {
         let grouped = |by: &str, having: &str| {

@@ -16,7 +16,7 @@ use crate::detect::window::state::Windows;
 use crate::rule::{Rule, query_text, shorthand};
 
 /// Layout of [`Parts`]. Until version 7 it was all in one, and each commit wrote all of it.
-const SNAPSHOT_VERSION: u8 = 11;
+const SNAPSHOT_VERSION: u8 = 12;
 /// Keys and values in windows have the bytes that this library gives them.
 const SORT_KEYS: &str = "arrow-row 59";
 const DAMAGED: &str = "the saved state is damaged";

@@ -216,7 +216,8 @@ impl Windows {
                         groups = self.groups(key, at - back, at, span.slide, *number);
                         last = Some(at);
                     }
-                    if all || rule.may_hold_together(&groups) {
+                    let panes = (at - back).div_euclid(span.slide)..number + 1;
+                    if all || rule.may_hold_together(&groups) && !self.may_lack(rule, key, panes) {
                         let rows = groups.iter().map(|group| group.rows).sum();
                         frames.push(Frame { key, at, row: &moment.row, rows });
                     }

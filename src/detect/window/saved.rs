@@ -37,6 +37,8 @@ impl Windows {
             head.byte(u8::from(bound.is_some()));
             head.signed(bound.unwrap_or(0));
         }
+        head.number(self.holed.len() as u64);
+        self.holed.iter().for_each(|number| head.signed(*number));
         head.number(self.saved.last);
         head.number(self.panes.len() as u64);
         for (number, pane) in &self.panes {
@@ -64,6 +66,7 @@ impl Windows {
             let number = from.signed()?;
             *bound = is_some.then_some(number);
         }
+        windows.holed = (0..from.number()?).map(|_| from.signed()).collect::<Option<_>>()?;
         windows.saved.last = from.number()?;
         for _ in 0..from.number()? {
             let (number, touched) = (from.signed()?, Timestamp(from.signed()?));
@@ -116,7 +119,9 @@ struct Groups<'a> {
 
 fn write(panes: &BTreeMap<i64, Pane>, rule: &Windowed, (pane, key): &(i64, Key), to: &mut Writer) {
     let pane = &panes[pane];
-    pane.groups[key].group.write(to);
+    let kept = &pane.groups[key];
+    to.byte(u8::from(kept.partial));
+    kept.group.write(to);
     if rule.span.frame.is_some() {
         pane.moments.write(key, to);
     }
@@ -151,7 +156,8 @@ impl Entries for Groups<'_> {
 
     fn read(&mut self, (number, mut key): (i64, Key), from: &mut Reader, part: u64) -> Option<(i64, Key)> {
         let parts = self.rule.parts_len();
-        let kept = Box::new(Kept { group: Group::read(from, parts)?, mark: Mark::saved(part) });
+        let partial = from.byte()? == 1;
+        let kept = Box::new(Kept { group: Group::read(from, parts)?, mark: Mark::saved(part), partial });
         let framed = self.rule.span.frame.is_some();
         match self.pane(number, part) {
             Some(pane) => {

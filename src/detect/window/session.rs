@@ -51,7 +51,8 @@ impl Windows {
             let (last, groups) = self.session_of(rule.span, key, *number);
             let Some((one, more)) = groups.split_first() else { continue };
             told = Some((key, last));
-            if !all && !rule.may_hold_together(&groups) {
+            let panes = last - groups.len() as i64..last + 2;
+            if !all && (!rule.may_hold_together(&groups) || self.may_lack(rule, key, panes)) {
                 continue;
             }
             let mut group = (*one).clone();
@@ -90,14 +91,16 @@ impl Windows {
     /// Puts what a pane knows of sessions that go on into the next one, so that it may leave: what stays in it are sessions
     /// that have ended.
     pub fn carry(&mut self, gap: i64, number: i64) {
+        let is_behind_hole = self.holed.contains(&(number - 1));
         let Some(mut next) = self.panes.remove(&(number + 1)) else { return };
         if let Some(pane) = self.panes.get_mut(&number) {
             for (key, kept) in &mut next.groups {
-                let Kept { group, mark } = &mut **kept;
+                let Kept { group, mark, partial } = &mut **kept;
                 let goes_on = |before: &Group| is_joined(before, group, gap);
                 if !pane.group(key).is_some_and(goes_on) {
                     continue;
                 }
+                *partial |= is_behind_hole || pane.groups[key].partial;
                 let before = pane.remove(key).expect("it was just found");
                 if mark.change() {
                     next.changed.push(key.clone());

@@ -1,6 +1,7 @@
 //! Groups of one rule, by pane and key: rows go in, windows whose condition holds come out, and old panes leave.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::common::Result;
@@ -31,6 +32,8 @@ pub struct Windows {
     pub(super) left: Option<i64>,
     /// Panes before this one left for want of room, if they were there.
     pub(super) shed: Option<i64>,
+    /// Panes that groups left for want of room, and the last that left whole; see [`Windows::may_lack`].
+    pub(super) holed: BTreeSet<i64>,
     /// It was remembered for another text of the rule: each window is to be judged by this one.
     pub edited: bool,
     /// Of a rule that asks what is new.
@@ -82,6 +85,8 @@ pub(super) struct Pane {
 pub(super) struct Kept {
     pub(super) group: Group,
     pub(super) mark: Mark,
+    /// Rows of it that came before may have left for want of room.
+    pub(super) partial: bool,
 }
 
 /// What the parts of any group of a pane are at most: many windows hold too little whichever key they are of. They tell what need not be
@@ -157,6 +162,8 @@ impl Left {
 
 /// About what a key and its place take besides the group, and its names in what was saved.
 const PLACE_BYTES: usize = 96;
+/// Panes that are remembered to have holes. Only clocks that are wrong by years make so many.
+const HOLED_MAX: usize = 4096;
 
 impl Windows {
     pub fn bytes_len(&self) -> usize {
@@ -195,6 +202,7 @@ impl Windows {
             let moment = rule.span.frame.map(|_| selected.names.time(rows[0]));
             // one that came after the rows before it have left counts for the frames behind it only
             let whole = moment.is_none_or(|time| self.is_whole(rule.span, time));
+            let partial = self.holed.contains(&number);
             let pane = self.panes.entry(number).or_insert_with(|| Pane::new(now, self.saved.last));
             pane.touched = pane.touched.max(now);
             let (group, mut before) = match pane.groups.entry_ref(key) {
@@ -208,7 +216,7 @@ impl Windows {
                 }
                 EntryRef::Vacant(new) => {
                     let key = Key::from(key);
-                    let mut kept = Box::new(Kept { group: rule.empty(), mark: Mark::default() });
+                    let mut kept = Box::new(Kept { group: rule.empty(), mark: Mark::default(), partial });
                     kept.mark.change();
                     pane.changed.push(key.clone());
                     (&mut new.insert_with_key(key, kept).group, 0)
@@ -316,6 +324,9 @@ impl Windows {
             return;
         }
         for start in from..=to {
+            if !all && self.may_lack(rule, key, start..start + panes) {
+                continue;
+            }
             let within = numbers.partition_point(|number| *number < start)
                 ..numbers.partition_point(|number| *number < start + panes);
             into.extend(self.window(rule, all, key, start, &groups[within]));
@@ -420,6 +431,29 @@ impl Windows {
         self.panes = kept;
         self.close(number);
         self.left = Some(self.left.map_or(number + 1, |left| left.max(number + 1)));
+        // sessions that go on from the last one may lack what it lacked
+        self.holed = self.holed.split_off(&number);
+    }
+
+    /// Whether rows of a key in these panes may have left for want of room: a condition that can become false says nothing then of those that
+    /// are there. The finding of what was lost has the archive asked instead.
+    pub(super) fn may_lack(&self, rule: &Windowed, key: &[u8], panes: Range<i64>) -> bool {
+        // a session takes along what its panes lacked when they leave
+        let is_whole = self.holed.is_empty() && !rule.span.session;
+        if rule.early || rule.scored.is_some() || is_whole {
+            return false;
+        }
+        let kept = |number: i64| self.panes.get(&number)?.groups.get(key);
+        self.holed.range(panes.clone()).any(|number| kept(*number).is_none())
+            || self.panes.range(panes).any(|(_, pane)| pane.groups.get(key).is_some_and(|kept| kept.partial))
+    }
+
+    /// Notes that groups of a pane left for want of room.
+    fn note_hole(&mut self, number: i64) {
+        self.holed.insert(number);
+        if self.holed.len() > HOLED_MAX {
+            self.holed.pop_last();
+        }
     }
 
     /// Forgets what was seen before the history of the panes that are left.
@@ -437,6 +471,7 @@ impl Windows {
         }
         let pane = self.panes.remove(&last)?;
         self.bytes -= pane.bytes;
+        self.note_hole(last);
         Some(Left::of(last, pane.groups()))
     }
 
@@ -459,6 +494,7 @@ impl Windows {
             let left = Left::of(oldest, self.panes[&oldest].groups());
             self.drop_through(oldest);
             self.note_shed();
+            self.note_hole(oldest);
             return Some(left);
         }
         let (largest, _) = self.panes.iter().max_by_key(|(number, pane)| (pane.bytes, **number))?;
@@ -479,6 +515,7 @@ impl Windows {
         // names that come and leave between two commits take no more room than those that stay
         let Pane { groups, changed, .. } = pane;
         changed.retain(|key| groups.contains_key(key));
+        self.note_hole(largest);
         Some(left)
     }
 }

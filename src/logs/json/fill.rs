@@ -8,6 +8,7 @@ use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 
 use super::again::Again;
+use super::digits;
 use super::peel::{Member, Members};
 use super::plan::{Action, Field, Key, Node, Plan, is_alike};
 use super::scalar::{self, Clockwork};
@@ -252,7 +253,10 @@ impl Fill {
             let side = self.arena.side();
             let start = side.len();
             side.push(b'{');
-            side.extend_from_slice(&self.unmapped);
+            match digits::shorten(&self.unmapped) {
+                Some(short) => side.extend_from_slice(&short),
+                None => side.extend_from_slice(&self.unmapped),
+            }
             side.push(b'}');
             let place = self.arena.side_place(start);
             self.texts[builder].set(row, self.arena.side(), place);
@@ -594,9 +598,9 @@ impl Fill {
         let nested = matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
             && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
         if nested && scalar::has_odd_escapes(&text) {
-            self.side_text(builder, row, &scalar::sound(&text));
+            self.side_json(builder, row, &scalar::sound(&text));
         } else if nested {
-            self.side_text(builder, row, &text);
+            self.side_json(builder, row, &text);
         } else {
             self.raw(cursor, builder, row, string.start - 1, string.end + 1);
         }
@@ -619,13 +623,24 @@ impl Fill {
         self.texts[builder].set(row, self.arena.side(), place);
     }
 
-    /// JSON text as it stands in the input, where the functions of SQL take it: of one with half a surrogate pair they give nothing.
+    #[cold]
+    fn side_json(&mut self, builder: usize, row: usize, json: &[u8]) {
+        match digits::shorten(json) {
+            Some(short) => self.side_text(builder, row, &short),
+            None => self.side_text(builder, row, json),
+        }
+    }
+
+    /// JSON text as it stands in the input, where the functions of SQL take it: of one with half a surrogate pair, or a number of thousands of
+    /// digits, they give nothing.
     #[inline]
     fn raw(&mut self, cursor: &mut Cursor<'_>, builder: usize, row: usize, start: usize, end: usize) {
         let json = &cursor.bytes()[start..end];
         let is_odd = cursor.unclean() || cursor.has_backslash(start, end) && scalar::has_odd_escapes(json);
         if is_odd {
-            self.side_text(builder, row, &scalar::sound(json))
+            self.side_json(builder, row, &scalar::sound(json))
+        } else if let Some(short) = digits::shorten(json) {
+            self.side_text(builder, row, &short)
         } else {
             self.text(cursor, builder, row, start, end)
         }

@@ -11,8 +11,8 @@ use super::fill::{Fill, is_attribute, is_column};
 use super::plan::{Action, Plan, is_alike};
 use super::walk::{Cursor, Stop};
 use super::{
-    Around, Messages, NESTED_MAX, Nested, Parser, braces, cloudwatch, elastic, insights, others, packed, plan, query,
-    scalar, texts,
+    Around, Messages, NESTED_MAX, Nested, Parser, braces, cloudwatch, elastic, held, insights, others, packed, plan,
+    query, scalar, texts,
 };
 use crate::decode::{Body, Context, Entry, Lines, Records, Shape, Text};
 use crate::logs::TABLES;
@@ -647,7 +647,11 @@ impl Parser<'_> {
             };
             let is_json = matches!(text.first(), Some(b'{' | b'['))
                 && serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
-            let json = if is_json { Some(text) } else { kind.and_then(|kind| braces::read(&text, kind)) };
+            let json = match kind {
+                _ if is_json => Some(text),
+                Some(kind) => braces::read(&text, kind).or_else(|| held::open(member.value, kind)),
+                None => None,
+            };
             is_other |= json.is_some();
             record.extend_from_slice(if record.len() > 1 { b",\"" } else { b"\"" });
             record.extend_from_slice(member.name);

@@ -613,6 +613,20 @@ fn free_forms_are_json_to_everybody() {
 }
 
 #[test]
+fn a_number_of_thousands_of_digits_hides_no_parameter() {
+    // of a text with more than 4,300 digits in a row the functions of SQL gave nothing at all
+    let (digits, rest) = ("7".repeat(5_000), "7".repeat(4_999));
+    let odd = event(1)
+        .replace(r#"{"userName":"u1"}"#, &format!(r#"{{"n":{digits},"userName":"u1"}}"#))
+        .replace(r#""eventID""#, &format!(r#""new":[{digits}],"responseElements":"{{\"d\":{digits}}}","eventID""#));
+    let read = read_text(&odd);
+    let value = |path| column(&read, "cloudtrail", path)[0].clone().unwrap();
+    assert_eq!(value("requestparameters"), format!(r#"{{"n":7.{rest}e4999,"userName":"u1"}}"#));
+    assert_eq!(value("responseelements"), format!(r#"{{"d":7.{rest}e4999}}"#));
+    assert_eq!(value("unmapped"), format!(r#"{{"new":[7.{rest}e4999]}}"#));
+}
+
+#[test]
 fn an_insight_without_a_type_is_a_row_of_its_own() {
     let details =
         r#"{"state":"Start","eventSource":"autoscaling.amazonaws.com","eventName":"CompleteLifecycleAction"}"#;

@@ -33,6 +33,8 @@ const LISTINGS_AT_ONCE: usize = 16;
 const LEAVES_AT_ONCE: usize = 8;
 /// Tries in a row without progress: with the waits between them about four minutes.
 const TRIES_MAX: u32 = 12;
+/// The same of an answer that is not S3's, as a proxy that is not ready may give it: with the waits seven seconds.
+const ODD_TRIES_MAX: u32 = 4;
 /// After so many objects that cannot be read, something is wrong with more than the objects.
 const FAILED_MAX: u64 = 1000;
 
@@ -224,9 +226,7 @@ impl Backfill {
         listed: &aws_sdk_s3::types::Object,
         reading: &mut JoinSet<(Object, Outcome)>,
     ) -> anyhow::Result<bool> {
-        let (Some(key), Some(etag)) = (listed.key(), listed.e_tag()) else {
-            bail!("S3 lists an object without key or ETag")
-        };
+        let Some(key) = listed.key() else { bail!("S3 lists an object without a key") };
         match self.config.wanted.judge(key) {
             Verdict::Read => {}
             Verdict::SetAside(_) => return Ok(true),
@@ -234,6 +234,12 @@ impl Backfill {
         }
         let size = listed.size().and_then(|size| size.try_into().ok());
         let object = Object { bucket: self.bucket.clone(), key: key.to_owned(), size };
+        let Some(etag) = listed.e_tag() else {
+            let why = "it is listed without an ETag, by which it would be known again".to_owned();
+            // when the pipeline has gone, nobody is there to be told
+            let _ = self.feed.send(Event::Unreadable { name: object.name(), why }).await;
+            return Ok(false);
+        };
         if self.feed.resume.is_done(&object.partition(etag.trim_matches('"'))) {
             // when the pipeline has gone, the next read finds out
             let _ = self.feed.send(Event::AlreadyRead).await;
@@ -302,13 +308,21 @@ async fn list(
     let mut tries = 0;
     loop {
         match buckets.list(bucket, prefix, delimiter, token.clone()).await {
-            Err(trouble) if trouble.may_pass() && tries + 1 < TRIES_MAX => {
+            Err(trouble) if tries + 1 < tries_max(&trouble) => {
                 tracing::warn!(bucket, prefix, %trouble, "listing failed, and is tried again");
                 sleep(pause(tries)).await;
             }
             answer => return answer,
         }
         tries += 1;
+    }
+}
+
+fn tries_max(trouble: &Trouble) -> u32 {
+    match (trouble.may_pass(), trouble.is_odd()) {
+        (true, _) => TRIES_MAX,
+        (false, true) => ODD_TRIES_MAX,
+        (false, false) => 1,
     }
 }
 

@@ -67,7 +67,8 @@ impl Buckets {
         if self.has_moved(bucket, &answer) {
             answer = send(self.client(bucket)).await;
         }
-        answer.map_err(|error| Trouble::of_bucket("s3:ListBucket", &error, owner))
+        let page = answer.map_err(|error| Trouble::of_bucket("s3:ListBucket", &error, owner))?;
+        is_whole(&page, token.as_deref()).map(|()| page)
     }
 
     fn client(&self, bucket: &str) -> Client {
@@ -95,6 +96,21 @@ impl Buckets {
     }
 }
 
+/// Refuses a page that says of more than it lists, since the reader of XML takes one that was cut off for one that has ended, and one that is
+/// said to be followed by itself.
+fn is_whole(page: &ListObjectsV2Output, token: Option<&str>) -> Result<(), Trouble> {
+    let listed = page.contents().len() + page.common_prefixes().len();
+    let lacks_some = page.key_count().is_some_and(|count| usize::try_from(count).is_ok_and(|count| count > listed));
+    let next = page.next_continuation_token();
+    let lacks_next = page.is_truncated() == Some(true) && next.is_none();
+    let why = match next.is_some() && next == token {
+        true => "a listing that goes on with the page that it is at",
+        false if lacks_some || lacks_next => "a page of the listing that is cut off",
+        false => return Ok(()),
+    };
+    Err(Trouble::new(Kind::Unreachable, format!("{why}: check the network, proxies and `endpoint_url`")))
+}
+
 /// What a trouble means when it was about one object.
 fn of_object(trouble: Trouble) -> Trouble {
     let code = trouble.code.clone().unwrap_or_default();
@@ -116,4 +132,21 @@ fn of_object(trouble: Trouble) -> Trouble {
         _ => return trouble,
     };
     trouble.told(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_that_goes_round_is_refused() {
+        let page = ListObjectsV2Output::builder().is_truncated(true).next_continuation_token("b").build();
+        assert!(is_whole(&page, None).is_ok() && is_whole(&page, Some("a")).is_ok());
+        let trouble = is_whole(&page, Some("b")).unwrap_err();
+        assert!(trouble.to_string().starts_with("a listing that goes on with the page"), "{trouble}");
+        let last = ListObjectsV2Output::builder().is_truncated(true).key_count(0).build();
+        assert!(
+            is_whole(&last, Some("b")).unwrap_err().to_string().starts_with("a page of the listing that is cut off")
+        );
+    }
 }

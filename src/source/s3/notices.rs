@@ -96,7 +96,7 @@ async fn open(config: &Config, aws: &Aws) -> Result<(Queue, Buckets), Trouble> {
     loop {
         let opened = async { Ok((Queue::open(aws, &config.queue).await?, Buckets::new(&of_buckets).await?)) };
         let trouble = match opened.await {
-            Err(trouble) if Trouble::may_pass(&trouble) => trouble,
+            Err(trouble) if trouble.may_pass() || trouble.is_odd() && troubles + 1 < TRIES_MAX => trouble,
             ended => return ended,
         };
         troubles += 1;
@@ -252,7 +252,8 @@ impl Notices {
             Ok(messages) => messages,
             Err(trouble) => {
                 self.troubles += 1;
-                let hopeless = !self.answered && !trouble.may_pass();
+                let may_pass = trouble.may_pass() || trouble.is_odd() && self.troubles < TRIES_MAX;
+                let hopeless = !self.answered && !may_pass;
                 if hopeless || (self.until_empty && self.troubles >= TRIES_MAX) {
                     let event = Event::Ended { name: self.name.clone(), why: format!("receiving: {trouble}") };
                     self.drained = true;
@@ -333,12 +334,12 @@ impl Notices {
         let (object, outcome) = read.expect("reading an object does not panic");
         let waiting = self.waiting.remove(&object.name()).unwrap_or_default();
         for (place, (number, etag)) in waiting.into_iter().enumerate() {
-            // who only waited, and was told of another version, has it read again
+            // who only waited, and was told of another version or of none in particular, has it read again
             if place > 0
-                && let (Outcome::Read(partition), Some(etag)) = (&outcome, &etag)
-                && **partition != *object.partition(etag)
+                && let Outcome::Read(partition) = &outcome
+                && etag.as_ref().is_none_or(|etag| **partition != *object.partition(etag))
             {
-                self.begin(object.clone(), (number, Some(etag.clone())));
+                self.begin(object.clone(), (number, etag));
                 continue;
             }
             let held = self.hands.get_mut(number);

@@ -444,6 +444,22 @@ async fn a_bucket_that_may_not_be_listed_is_said_with_the_permission() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_odd_answer_or_object_ends_no_listing() {
+    let fake = Fake::start().await;
+    for name in ["a", "b"] {
+        fake.put("logs", &format!("plain/{name}"), record(name));
+    }
+    fake.world().objects.get_mut("logs/plain/b").unwrap().1.clear();
+    // as a proxy says it, and a page that lists less than it has
+    let odd = [Fault::Refuse(403, "", ""), Fault::Cut(0)];
+    fake.fault("LIST logs/plain/", odd);
+    let (seen, _) = Run::start(&fake, backfill("plain/", None, None), Checkpoint::default()).all().await;
+    assert_eq!(seen.texts.keys().collect::<Vec<_>>(), ["s3://logs/plain/a"]);
+    let why = "s3://logs/plain/b: it is listed without an ETag, by which it would be known again";
+    assert_eq!((seen.unreadable, seen.ended), (vec![why.to_owned()], vec![]));
+}
+
 fn notice(keys: &[&str]) -> String {
     let record = |key: &&str| json!({ "eventName": "ObjectCreated:Put", "s3": { "bucket": { "name": "logs" }, "object": { "key": key } } });
     json!({ "Records": keys.iter().map(record).collect::<Vec<_>>() }).to_string()
@@ -484,6 +500,18 @@ async fn a_notice_is_deleted_when_all_it_names_is_committed_and_not_before() {
     assert!(fake.world().hidden.is_empty());
     assert_eq!(seen.texts.len(), 3);
     assert_eq!(seen.texts["s3://logs/a"].matches("eventName").count(), 1, "read once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn for_each_notice_that_names_no_version_an_object_is_asked_for() {
+    let fake = Fake::start().await;
+    fake.put("logs", "a", record("a"));
+    // one may be of what replaced it while it was read for the other
+    fake.send("1", notice(&["a"]));
+    fake.send("2", notice(&["a"]));
+    let (seen, _) = Run::start(&fake, queue(true), Checkpoint::default()).all().await;
+    assert_eq!(seen.texts["s3://logs/a"].matches("eventName").count(), 1, "what is the same is read once");
+    assert_eq!((seen.already, fake.asked("GET logs/a").len()), (1, 2));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -926,7 +954,11 @@ async fn a_queue_that_cannot_be_asked_at_the_start_is_waited_for_and_one_that_is
     fake.put("logs", "a", record("a"));
     fake.send("1", notice(&["a"]));
     // more tries than the client makes by itself
-    fake.fault("GetQueueUrl", vec![Fault::Refuse(500, "InternalFailure", "no"); 4]);
+    let mut faults = vec![Fault::Refuse(500, "InternalFailure", "no"); 4];
+    // as a proxy says it
+    faults.push(Fault::Refuse(403, "", ""));
+    fake.fault("GetQueueUrl", faults);
+    fake.fault("ReceiveMessage", [Fault::Refuse(403, "", "")]);
     let mut run = Run::start(&fake, queue(false), Checkpoint::default());
     let mut seen = Seen::default();
     while run.reached.0.is_empty() {

@@ -75,6 +75,20 @@ fn fields_that_stand_apart_belong_inside_of_their_columns() {
 }
 
 #[test]
+fn an_object_inside_of_a_column_may_be_a_text_of_json() {
+    let attributes = r#"{"mfaAuthenticated":"true"}"#;
+    let session = format!(r#"{{"attributes":{attributes}}}"#);
+    let inner = format!(r#"{{"attributes":{}}}"#, quoted(attributes));
+    assert!(whole().contains(&session));
+    check(&[&quoted(&session), &inner, &quoted(&inner)].map(|text| whole().replace(&session, text)));
+    // what is no object stays as it was
+    let odd = whole().replace(&session, &quoted("{no json"));
+    let read = read_text(&odd);
+    assert_eq!(column(&read, "cloudtrail", "useridentity.arn"), some(&[ARN]));
+    assert_eq!(column(&read, "cloudtrail", "unmapped"), some(&[r#"{"userIdentity.sessionContext":"{no json"}"#]));
+}
+
+#[test]
 fn what_repeats_a_part_of_a_column_stays_beside_it() {
     let text =
         format!(r#"{},"userIdentity.arn":"other","user_identity":{{"arn":"third"}}}}"#, &whole()[..whole().len() - 1]);
