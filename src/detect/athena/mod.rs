@@ -362,7 +362,7 @@ impl VisitorMut for Words {
                 return ControlFlow::Continue(());
             }
         }
-        self.named.mark_text(expr, |name| self.scopes.has(name));
+        self.named.mark_times(expr, |name| self.scopes.has(name));
         self.compared(expr);
         if let Expr::Identifier(name) = expr {
             self.named.fold(std::slice::from_mut(name));

@@ -250,11 +250,14 @@ pub fn is_time(expr: &Expr) -> bool {
 }
 
 fn is_its_name(name: &Ident) -> bool {
-    name.value.eq_ignore_ascii_case("eventtime") && name.quote_style != Some(OF_TEXT)
+    name.quote_style == Some(OF_TIME)
+        || name.value.eq_ignore_ascii_case("eventtime") && name.quote_style != Some(OF_TEXT)
 }
 
 /// The quotes of an `eventTime` that is a text, as a subquery gives it: nobody can type them, and the name within is the same.
 const OF_TEXT: char = '`';
+/// Those of another name that a subquery gives to `eventTime`.
+const OF_TIME: char = '[';
 
 /// Says of a name that it is that of a text, where it is `eventTime`.
 pub fn mark_text(name: &mut Ident) {
@@ -262,6 +265,12 @@ pub fn mark_text(name: &mut Ident) {
         name.value.make_ascii_lowercase();
         name.quote_style = Some(OF_TEXT);
     }
+}
+
+/// Says of a name that it is one of `eventTime`.
+pub fn mark_time(name: &mut Ident) {
+    name.value.make_ascii_lowercase();
+    name.quote_style = Some(OF_TIME);
 }
 
 /// Calls that make a text, of a time or of a part of its text.
