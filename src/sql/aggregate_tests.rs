@@ -141,3 +141,47 @@ async fn aggregates_are_made_of_others() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn numbers_within_rollup_are_places() {
+    check_all(&[
+        (
+            "SELECT region, eventname, count(*) FROM cloudtrail GROUP BY ROLLUP (1, 2) ORDER BY 3 DESC, 1, 2",
+            "| | 3 / us-east-1 | | 2 / unknown | GetUser | 1 / unknown | | 1 / us-east-1 | GetUser | 1 / us-east-1 | PutObject | 1",
+        ),
+        (
+            "SELECT userIdentity.type, region AS r, count(*) FROM cloudtrail GROUP BY GROUPING SETS ((1), (2), ()) ORDER BY 3 DESC, 1, 2",
+            "| | 3 / | us-east-1 | 2 / | | 2 / Root | | 1 / | unknown | 1",
+        ),
+        (
+            "SELECT upper(eventname), count(*) FROM cloudtrail GROUP BY CUBE (1) ORDER BY 2 DESC",
+            "| 3 / GETUSER | 2 / PUTOBJECT | 1",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_of_a_column_is_another_than_what_is_of_a_cast_of_it() {
+    check_all(&[
+        (
+            "SELECT approx_percentile(x, 0.5), approx_percentile(CAST(x AS DOUBLE), 0.5) FROM (VALUES 1, 2, 3) AS t (x)",
+            "2 | 2.0",
+        ),
+        (
+            "SELECT array_agg(x ORDER BY x), array_agg(CAST(x AS VARCHAR) || '' ORDER BY x) FROM (VALUES 1, 2) AS t (x)",
+            "[1, 2] | [1, 2]",
+        ),
+        ("SELECT stddev(x), stddev(CAST(x AS DOUBLE)) FROM (VALUES 1, 3) AS t (x)", "1.4142135623730951 | 1.4142135623730951"),
+        (
+            "SELECT sum(x) OVER (ORDER BY x), sum(CAST(x AS DOUBLE)) OVER (ORDER BY x) FROM (VALUES 1, 2) AS t (x) ORDER BY 1",
+            "1 | 1.0 / 3 | 3.0",
+        ),
+        (
+            "SELECT k, max(x), max(CAST(x AS VARCHAR)) FROM (VALUES (1, 9), (1, 10)) AS t (k, x) \
+             GROUP BY k HAVING max(x) > 5 AND max(CAST(x AS VARCHAR)) > '5' ORDER BY max(CAST(x AS VARCHAR))",
+            "1 | 10 | 9",
+        ),
+    ])
+    .await;
+}

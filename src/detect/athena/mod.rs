@@ -9,6 +9,7 @@ pub mod decimals;
 pub mod names;
 pub mod calls;
 pub mod aggregates;
+mod groups;
 pub mod twice;
 mod outer;
 mod fields;
@@ -32,10 +33,10 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     self, AccessExpr, ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DescribeAlias, Distinct,
-    ExactNumberInfo, Expr, Fetch, Function, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query,
-    Select, SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition,
-    ShowStatementIn, ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value,
-    ValueWithSpan, VisitMut, VisitorMut, visit_expressions_mut,
+    ExactNumberInfo, Expr, Fetch, Function, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select,
+    SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn,
+    ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value, ValueWithSpan,
+    VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -196,11 +197,7 @@ impl VisitorMut for Words {
             let instead = anyhow!("there is no LATERAL VIEW here: CROSS JOIN UNNEST(resources) AS t (r)");
             return ControlFlow::Break(at(place, instead));
         }
-        // all rows are one group, which DataFusion knows as a set of no keys
-        if let GroupByExpr::Expressions(by, _) = &mut select.group_by {
-            let is_empty = |key: &Expr| matches!(key, Expr::Tuple(parts) if parts.is_empty());
-            by.iter_mut().filter(|key| is_empty(key)).for_each(|key| *key = Expr::GroupingSets(vec![Vec::new()]));
-        }
+        groups::in_words(select);
         self.scopes.enter(select, &self.given);
         self.unnested.join(select);
         let text = |item: &SelectItem| match item {
@@ -233,6 +230,7 @@ impl VisitorMut for Words {
             let conditions = [&mut select.selection, &mut select.having].into_iter().flatten();
             conditions.for_each(|condition| rows::in_condition(condition, &around));
             twice::grouped(select);
+            twice::called(select);
         }
         for (item, typed) in select.projection.iter_mut().zip(typed) {
             if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)
