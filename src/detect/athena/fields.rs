@@ -93,16 +93,21 @@ pub fn of_json(names: &[Ident], scopes: &Scopes, named: &Named) -> Option<Expr> 
     // a subquery passes it on, `WITH t AS (SELECT * FROM cloudtrail)`
     let is_passed_on = || scopes.may_have(&first.value) && !named.gives(&first.value);
     (scopes.has(first) || is_passed_on()).then_some(())?;
-    let columns = begin + catalog::tables().find_map(|table| names_to_json(table.columns, &names[begin..]))?;
+    let columns = begin + names_to_json(&names[begin..])?;
     let (column, keys) = names.split_at(columns);
     let column = match column {
         [name] => Expr::Identifier(name.clone()),
         names => Expr::CompoundIdentifier(names.to_vec()),
     };
+    (!keys.is_empty()).then(|| at_keys(column, keys))
+}
+
+/// The text at a place of JSON text, whose keys are the same in any case.
+pub fn at_keys(json: Expr, keys: &[Ident]) -> Expr {
     let at = |json: Expr, key: &Ident| {
         with_arguments(&format!("try_json_field(arg1, '{}')", key.value.replace('\'', "''")), &[&json])
     };
-    (!keys.is_empty()).then(|| keys.iter().fold(column, at))
+    keys.iter().fold(json, at)
 }
 
 /// The same of what rows are ordered by.
@@ -120,13 +125,17 @@ pub fn ordered(order: &mut OrderBy, scopes: &Scopes, named: &Named) {
     }
 }
 
-/// How many of the names lead to a column, or a field of one, that is JSON text.
-fn names_to_json(columns: &[Column], names: &[Ident]) -> Option<usize> {
+/// How many of the names lead to a column of a table of the archive, or a field of one, that is JSON text.
+pub fn names_to_json(names: &[Ident]) -> Option<usize> {
+    catalog::tables().find_map(|table| names_in(table.columns, names))
+}
+
+fn names_in(columns: &[Column], names: &[Ident]) -> Option<usize> {
     let (first, rest) = names.split_first()?;
     let column = columns.iter().find(|column| column.name.eq_ignore_ascii_case(&first.value))?;
     match column.kind {
         Kind::Json => Some(1),
-        Kind::Struct(fields) => Some(1 + names_to_json(fields, rest)?),
+        Kind::Struct(fields) => Some(1 + names_in(fields, rest)?),
         _ => None,
     }
 }
