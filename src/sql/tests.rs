@@ -171,6 +171,40 @@ async fn an_error_is_written_for_who_typed_the_query() {
              max_by(x, eventTime) in the place of ORDER BY eventTime DESC LIMIT 1",
         ),
         ("USE default", "there is one database here, the archive: SHOW TABLES"),
+        (
+            "SELECT date_diff('second', start, \"end\") FROM vpc_flow",
+            "a number stands where a time is needed: from_unixtime(start) is the time of so many seconds",
+        ),
+        (
+            "SELECT start AT TIME ZONE 'UTC' FROM vpc_flow",
+            "a number stands where a time is needed: from_unixtime(start) is the time of so many seconds",
+        ),
+        (
+            "SELECT hour(start) FROM vpc_flow",
+            "date_part takes a time, and no bigint: from_unixtime(start) is the time of so many seconds",
+        ),
+        (
+            "SELECT account FROM vpc_flow WHERE start > now() - INTERVAL '1' HOUR",
+            "bigint > timestamp with time zone cannot be compared: a time is written '2024-08-01 12:00:00', and from_unixtime(start) is \
+             the time of so many seconds",
+        ),
+        (
+            "SELECT account FROM vpc_flow WHERE start > '2024-08-01'",
+            "line 1, column 44: '2024-08-01' cannot be cast to bigint: from_unixtime(start) is the time of so many seconds",
+        ),
+        (
+            "SELECT account FROM vpc_flow WHERE CAST(srcaddr AS inet) = '10.0.0.1'",
+            "addresses are texts here: cidr_match(srcaddr, '10.0.0.0/8', '192.168.0.0/16')",
+        ),
+        (
+            "SELECT account FROM vpc_flow WHERE srcaddr << '10.0.0.0/8'",
+            "line 1, column 44: networks are asked by function: cidr_match(srcaddr, '10.0.0.0/8')",
+        ),
+        (
+            "SELECT x FROM cloudtrail, json_each(requestParameters) x",
+            "there is no table function `json_each` here: CROSS JOIN UNNEST(CAST(json_parse(requestParameters) AS MAP(VARCHAR, \
+             JSON))) AS t (key, value)",
+        ),
         ("SET TIME ZONE 'UTC'", "only queries are allowed here: SELECT, WITH, EXPLAIN, SHOW or DESCRIBE"),
         (
             "UNLOAD (SELECT 1) TO 's3://bucket/' WITH (format = 'PARQUET')",
@@ -260,8 +294,8 @@ async fn an_error_is_written_for_who_typed_the_query() {
         ),
         (
             "SELECT count(*) FROM cloudtrail WHERE eventTime BETWEEN 1 AND 2",
-            "timestamp with time zone and bigint cannot be compared: a time is written '2024-08-01 12:00:00', and CAST(x AS BIGINT) makes a \
-             number of a text",
+            "timestamp with time zone and bigint cannot be compared: a time is written '2024-08-01 12:00:00', and from_unixtime(start) is \
+             the time of so many seconds",
         ),
         (
             "SELECT eventTime - 7 FROM cloudtrail",
