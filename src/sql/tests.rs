@@ -1288,3 +1288,30 @@ async fn nulls_come_last_in_either_order() {
     check("SELECT readOnly FROM cloudtrail ORDER BY readOnly DESC", "| readonly |\n| true |\n| |\n| |").await;
     check("SELECT readOnly FROM cloudtrail ORDER BY readOnly", "| readonly |\n| true |\n| |\n| |").await;
 }
+
+#[tokio::test]
+async fn a_file_that_ends_behind_midnight_of_a_zone_has_hours_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(dir.path(), &Config::default()).unwrap();
+    let line = |time: &str, id: &str| {
+        format!(
+            r#"{{"account":"111122223333","region":"us-east-1","eventtime":"2024-08-01T{time}Z","eventid":"{id}"}}"#
+        )
+    };
+    let lines = [line("10:00:00", "day"), line("20:30:00", "evening"), line("23:30:00", "night")];
+    archive.add(vec![fixture::batch(&CLOUDTRAIL, &lines.each_ref().map(String::as_str))]);
+    let objects = archive.write(1).unwrap();
+    archive.publish(&objects).unwrap();
+    for (condition, expected) in [
+        ("CAST(eventTime AT TIME ZONE 'Europe/Berlin' AS time) > time '18:00'", "| eventid |\n| evening |"),
+        (
+            "CAST(eventTime AT TIME ZONE 'Europe/Berlin' AS time) NOT BETWEEN time '08:00' AND time '18:00'",
+            "| eventid |\n| evening |\n| night |",
+        ),
+        ("(eventTime AT TIME ZONE 'Asia/Tokyo')::time < time '07:00'", "| eventid |\n| evening |"),
+        ("CAST(eventTime AS time) > time '18:00'", "| eventid |\n| evening |\n| night |"),
+    ] {
+        let sql = format!("SELECT eventid FROM cloudtrail WHERE {condition} ORDER BY 1");
+        assert_eq!(run(dir.path(), &sql).await.unwrap(), expected, "{sql}");
+    }
+}
