@@ -447,6 +447,13 @@ fn other(text: &str) -> Option<String> {
     if text.contains("Physical plan does not support logical expression AggregateFunction(") {
         return Some("GROUP BY takes what rows have, and no aggregate: its numbers are places in SELECT".to_owned());
     }
+    if text.contains("SHOW COLUMNS with WHERE or LIKE") {
+        return Some(
+            "SHOW COLUMNS has all columns of a table: SELECT column_name FROM information_schema.columns WHERE table_name = 'cloudtrail' \
+             AND column_name LIKE 'event%'"
+                .to_owned(),
+        );
+    }
     if text.starts_with("Placeholder '") {
         return Some(
             "there are no parameters here: the values are written into the query, eventName = 'ConsoleLogin'"
@@ -463,11 +470,17 @@ fn other(text: &str) -> Option<String> {
             as_athena(types)
         ));
     }
-    if let Some((_, node)) = text.split_once("Unsupported ast node in sqltorel: ") {
+    let node =
+        text.split_once("Unsupported ast node in sqltorel: ").or_else(|| text.split_once("Unsupported ast node "));
+    if let Some((_, node)) = node {
         let name: String = node.chars().take_while(char::is_ascii_alphanumeric).collect();
         return Some(match name.as_str() {
             "Lambda" => {
                 "a lambda, x -> ..., stands only in functions of lists and maps: transform(list, x -> upper(x))"
+                    .to_owned()
+            }
+            "JsonTable" => {
+                "there is no JSON_TABLE here: CROSS JOIN UNNEST(CAST(json_extract(requestParameters, '$.items') AS ARRAY(JSON))) AS t (item)"
                     .to_owned()
             }
             name => format!("there is no {} here", name.to_ascii_uppercase()),

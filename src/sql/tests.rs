@@ -201,6 +201,15 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "line 1, column 44: networks are asked by function: cidr_match(srcaddr, '10.0.0.0/8')",
         ),
         (
+            "SELECT id FROM cloudtrail, JSON_TABLE(requestParameters, 'lax $.items[*]' COLUMNS (id varchar PATH 'lax $.id')) AS t",
+            "there is no JSON_TABLE here: CROSS JOIN UNNEST(CAST(json_extract(requestParameters, '$.items') AS ARRAY(JSON))) AS t (item)",
+        ),
+        (
+            "SHOW COLUMNS FROM cloudtrail LIKE 'event%'",
+            "SHOW COLUMNS has all columns of a table: SELECT column_name FROM information_schema.columns WHERE table_name = 'cloudtrail' \
+             AND column_name LIKE 'event%'",
+        ),
+        (
             "SELECT x FROM cloudtrail, json_each(requestParameters) x",
             "there is no table function `json_each` here: CROSS JOIN UNNEST(CAST(json_parse(requestParameters) AS MAP(VARCHAR, \
              JSON))) AS t (key, value)",

@@ -125,7 +125,12 @@ struct Words {
 /// The table that DESCRIBE shows by its name here; SHOW COLUMNS is the same.
 fn described(statement: &mut ast::Statement) {
     if let ast::Statement::ShowColumns {
-        show_options: ShowStatementOptions { show_in: Some(ShowStatementIn { parent_name: Some(name), .. }), .. },
+        show_options:
+            ShowStatementOptions {
+                show_in: Some(ShowStatementIn { parent_name: Some(name), .. }),
+                filter_position: None,
+                ..
+            },
         ..
     } = statement
     {
