@@ -185,3 +185,18 @@ async fn what_is_of_a_column_is_another_than_what_is_of_a_cast_of_it() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn fields_of_rows_have_places_within_lambdas() {
+    check_all(&[
+        (
+            "SELECT array_sort(map_entries(histogram(x)), (a, b) -> IF(a[2] < b[2], 1, -1)) FROM (VALUES 'a', 'b', 'b') AS t (x)",
+            "[{key: b, value: 2}, {key: a, value: 1}]",
+        ),
+        ("SELECT transform(zip(ARRAY[1, 2], ARRAY['a', 'b']), z -> z[2]), transform(ARRAY[ARRAY[1, 2]], e -> e[2])", "[a, b] | [2]"),
+        ("SELECT transform(resources, r -> r[1]) FROM cloudtrail WHERE eventid = 'b'", "[arn:aws:s3:::x]"),
+    ])
+    .await;
+    let error = run(archive().path(), "SELECT transform(resources, r -> r[9]) FROM cloudtrail").await.unwrap_err();
+    assert_eq!(error.to_string(), "element_at takes a list, a map or JSON text, not a struct");
+}

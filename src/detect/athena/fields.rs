@@ -4,7 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Ident, OrderBy, OrderByKind, Select, SelectItem, Subscript, visit_expressions_mut,
+    AccessExpr, Expr, Ident, LambdaFunction, OrderBy, OrderByKind, Select, SelectItem, Subscript, Value,
+    visit_expressions_mut,
 };
 
 use super::last_name;
@@ -163,4 +164,21 @@ pub fn item(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
         other => matches!(other, Expr::Value(_)),
     };
     (!is_constant).then(|| with_arguments("element_at(arg1, arg2)", &[root, index]))
+}
+
+/// `entry[1]` of what a lambda calls `entry` as the same function, which knows rows too: their fields have places.
+pub fn places(lambda: &mut LambdaFunction) {
+    let LambdaFunction { params, body, .. } = lambda;
+    let _ = visit_expressions_mut(body, |expr| {
+        if let Expr::CompoundFieldAccess { root, access_chain } = expr
+            && let Expr::Identifier(name) = root.as_ref()
+            && let [AccessExpr::Subscript(Subscript::Index { index: Expr::Value(place) })] = access_chain.as_slice()
+            && matches!(place.value, Value::Number(..))
+            && params.iter().any(|parameter| parameter.name.value.eq_ignore_ascii_case(&name.value))
+        {
+            let place = Expr::Value(place.clone());
+            *expr = with_arguments("element_at(arg1, arg2)", &[root, &place]);
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
 }

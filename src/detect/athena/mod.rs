@@ -508,6 +508,9 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         },
         Expr::Lambda(lambda) => {
             lists_as_calls(&mut lambda.body);
+            if who == For::Query {
+                fields::places(lambda);
+            }
             None
         }
         Expr::RLike { .. } => bail!("there is no RLIKE here: regexp_like(eventName, '^Get')"),
