@@ -85,6 +85,11 @@ async fn an_event_time_of_another_name_is_one() {
              (SELECT eventtime AS start FROM cloudtrail WHERE eventid = 'a') AS t",
             "2024-08-01T11:30:23Z | 2024-08-01T10:00:00Z",
         ),
+        (
+            "WITH f AS (SELECT start FROM vpc_flow), c AS (SELECT max(eventtime) AS start FROM cloudtrail) \
+             SELECT concat('at ', f.start) FROM f, c",
+            "at 1722511823",
+        ),
     ])
     .await;
 }

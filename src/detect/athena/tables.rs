@@ -110,11 +110,11 @@ impl Named {
             parts.retain(|name| *name != "day");
         }
         // nor is one that another table has, or a list: of two the name alone would say neither
-        let is_owned = |name: &str| {
+        let is_of_table = |name: &str| {
             let mut tables = catalog::tables().filter(|table| names.tables.contains(&table.name));
-            names.has_list && !name.ends_with("_partition")
-                || tables.any(|table| table.columns.iter().any(|column| column.name == name))
+            tables.any(|table| table.columns.iter().any(|column| column.name == name))
         };
+        let is_owned = |name: &str| names.has_list && !name.ends_with("_partition") || is_of_table(name);
         Named {
             days: DAYS.into_iter().filter(|name| has(name)).collect(),
             text_days: is_column(DAYS[1]) && names.has_trail,
@@ -124,7 +124,7 @@ impl Named {
             others: OTHERS.iter().filter(|(name, _)| is_column(name)).collect(),
             aliases: names.aliases,
             text_times: names.text_times,
-            times: names.times.into_iter().filter(|name| !names.others.contains(name)).collect(),
+            times: names.times.into_iter().filter(|name| !names.others.contains(name) && !is_of_table(name)).collect(),
         }
     }
 
