@@ -200,3 +200,25 @@ async fn fields_of_rows_have_places_within_lambdas() {
     let error = run(archive().path(), "SELECT transform(resources, r -> r[9]) FROM cloudtrail").await.unwrap_err();
     assert_eq!(error.to_string(), "element_at takes a list, a map or JSON text, not a struct");
 }
+
+#[tokio::test]
+async fn groups_are_ordered_by_aggregates_that_have_the_name_of_a_column() {
+    check_all(&[
+        (
+            "SELECT sum(x) AS x, k FROM (VALUES ('a', 1), ('b', 2), ('a', 3)) AS t (k, x) GROUP BY k ORDER BY SUM(x) DESC",
+            "4 | a / 2 | b",
+        ),
+        (
+            "SELECT sum(x) AS x, k FROM (VALUES ('a', 1), ('b', 3), ('a', 3)) AS t (k, x) GROUP BY k ORDER BY sum(x) / count(*), k",
+            "4 | a / 3 | b",
+        ),
+        (
+            "SELECT max(eventTime) AS eventTime, eventName FROM cloudtrail GROUP BY 2 ORDER BY max(eventTime) DESC",
+            "2024-08-02T10:00:00Z | PutObject / 2024-08-01T10:00:00Z | GetUser",
+        ),
+        // a name that stands alone is that of SELECT
+        ("SELECT k AS x, x AS k FROM (VALUES ('a', 2), ('b', 1)) AS t (k, x) ORDER BY k", "b | 1 / a | 2"),
+        ("SELECT -x AS x FROM (VALUES 1, 2) AS t (x) ORDER BY x", "-2 / -1"),
+    ])
+    .await;
+}

@@ -1,6 +1,10 @@
-//! What rows are grouped by, `GROUP BY ()` and `ROLLUP (1, 2)` → the same in words that DataFusion 55 knows.
+//! What rows are grouped by, `GROUP BY ()` and `ROLLUP (1, 2)`, and what groups are ordered by → the same in words that DataFusion 55 knows.
 
-use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, Ident, OrderByExpr, Select, SelectItem, visit_expressions, visit_expressions_mut,
+};
 
 /// Puts a set of no keys in the place of `()`, which makes all rows one group, and columns of SELECT in the places of their numbers within
 /// ROLLUP and its like, where a number is taken for a constant.
@@ -29,4 +33,40 @@ pub fn at_place(key: &Expr, columns: &[SelectItem]) -> Option<Expr> {
         SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
         _ => None,
     }
+}
+
+/// Puts what SELECT calls a call in the place of that call in ORDER BY, where names within are those of columns of SELECT too: of
+/// `SELECT sum(bytes) AS bytes ... ORDER BY sum(bytes)` the last is no sum of the first for whoever types it.
+pub fn ordered(select: &Select, order: &mut [OrderByExpr]) {
+    let named: Vec<(&Ident, &Expr)> = select.projection.iter().filter_map(named).collect();
+    let is_named = |expr: &Expr| match expr {
+        Expr::Identifier(name) if named.iter().any(|(alias, _)| alias.value.eq_ignore_ascii_case(&name.value)) => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    };
+    for order in order {
+        let _ = visit_expressions_mut(&mut order.expr, |expr| {
+            if matches!(expr, Expr::Function(_)) && visit_expressions(&*expr, is_named).is_break() {
+                let typed = expr.to_string();
+                let same = named.iter().find(|(_, known)| is_same(&known.to_string(), &typed));
+                if let Some((alias, _)) = same {
+                    *expr = Expr::Identifier((*alias).clone());
+                }
+            }
+            ControlFlow::<()>::Continue(())
+        }); // the closure never breaks
+    }
+}
+
+fn named(item: &SelectItem) -> Option<(&Ident, &Expr)> {
+    match item {
+        SelectItem::ExprWithAlias { expr, alias } => Some((alias, expr)),
+        _ => None,
+    }
+}
+
+/// Whether two expressions are written alike: in any case, but for constants and what stands in quotes.
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || !one.contains(['\'', '"']) && one.eq_ignore_ascii_case(other)
 }

@@ -259,6 +259,11 @@ impl VisitorMut for Words {
             fields::ordered(order, &self.scopes, &self.named);
             self.scopes.leave();
         }
+        if let (For::Query, SetExpr::Select(select)) = (self.who, query.body.as_ref())
+            && let Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) = &mut query.order_by
+        {
+            groups::ordered(select, order);
+        }
         if let SetExpr::Select(select) = query.body.as_ref()
             && matches!(select.distinct, Some(Distinct::Distinct))
             && let Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) = &mut query.order_by
