@@ -216,7 +216,13 @@ async fn groups_are_ordered_by_aggregates_that_have_the_name_of_a_column() {
             "SELECT max(eventTime) AS eventTime, eventName FROM cloudtrail GROUP BY 2 ORDER BY max(eventTime) DESC",
             "2024-08-02T10:00:00Z | PutObject / 2024-08-01T10:00:00Z | GetUser",
         ),
-        // a name that stands alone is that of SELECT
+        (
+            "SELECT array_agg(x ORDER BY x) AS x, k FROM (VALUES ('a', 5), ('b', 2), ('b', 1)) AS t (k, x) GROUP BY k ORDER BY count(x) DESC",
+            "[1, 2] | b / [5] | a",
+        ),
+        ("SELECT sum(x) AS y, sum(y) AS x FROM (VALUES (1, 5)) AS t (x, y) ORDER BY min(x), max(y)", "1 | 5"),
+        // a name that stands alone, or in what is no aggregate, is that of SELECT
+        ("SELECT -sum(x) AS x FROM (VALUES ('a', 1), ('b', 3)) AS t (k, x) GROUP BY k ORDER BY abs(x) DESC", "-3 / -1"),
         ("SELECT k AS x, x AS k FROM (VALUES ('a', 2), ('b', 1)) AS t (k, x) ORDER BY k", "b | 1 / a | 2"),
         ("SELECT -x AS x FROM (VALUES 1, 2) AS t (x) ORDER BY x", "-2 / -1"),
     ])

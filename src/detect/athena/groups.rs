@@ -6,6 +6,9 @@ use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, OrderByExpr, Select, SelectItem, visit_expressions, visit_expressions_mut,
 };
 
+use super::template::call_name;
+use super::unnest;
+
 /// Puts a set of no keys in the place of `()`, which makes all rows one group, and columns of SELECT in the places of their numbers within
 /// ROLLUP and its like, where a number is taken for a constant.
 pub fn in_words(select: &mut Select) {
@@ -36,7 +39,8 @@ pub fn at_place(key: &Expr, columns: &[SelectItem]) -> Option<Expr> {
 }
 
 /// Puts what SELECT calls a call in the place of that call in ORDER BY, where names within are those of columns of SELECT too: of
-/// `SELECT sum(bytes) AS bytes ... ORDER BY sum(bytes)` the last is no sum of the first for whoever types it.
+/// `SELECT sum(bytes) AS bytes ... ORDER BY sum(bytes)` the last is no sum of the first for whoever types it. Other aggregates are of the
+/// columns of the table, where there is one.
 pub fn ordered(select: &Select, order: &mut [OrderByExpr]) {
     let named: Vec<(&Ident, &Expr)> = select.projection.iter().filter_map(named).collect();
     let is_named = |expr: &Expr| match expr {
@@ -45,18 +49,58 @@ pub fn ordered(select: &Select, order: &mut [OrderByExpr]) {
         }
         _ => ControlFlow::Continue(()),
     };
+    let table = match select.from.as_slice() {
+        [from] if from.joins.is_empty() => unnest::name(&from.relation),
+        _ => None,
+    };
     for order in order {
         let _ = visit_expressions_mut(&mut order.expr, |expr| {
             if matches!(expr, Expr::Function(_)) && visit_expressions(&*expr, is_named).is_break() {
                 let typed = expr.to_string();
                 let same = named.iter().find(|(_, known)| is_same(&known.to_string(), &typed));
-                if let Some((alias, _)) = same {
-                    *expr = Expr::Identifier((*alias).clone());
+                match (same, &table) {
+                    (Some((alias, _)), _) => *expr = Expr::Identifier((*alias).clone()),
+                    (None, Some(table)) if is_aggregate(expr) => of_table(expr, table, is_named),
+                    (None, _) => {}
                 }
             }
             ControlFlow::<()>::Continue(())
         }); // the closure never breaks
     }
+}
+
+/// Aggregates that groups are ordered by. What else is called may be of what SELECT calls so.
+const AGGREGATES: [&str; 14] = [
+    "approx_distinct",
+    "approx_percentile",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "count",
+    "count_if",
+    "max",
+    "max_by",
+    "min",
+    "min_by",
+    "stddev",
+    "sum",
+    "variance",
+];
+
+fn is_aggregate(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(call) if call_name(call).is_some_and(|name| AGGREGATES.contains(&name.as_str())))
+}
+
+/// Writes the table before names that SELECT gives too.
+fn of_table(call: &mut Expr, table: &Ident, is_named: impl Fn(&Expr) -> ControlFlow<()>) {
+    let _ = visit_expressions_mut(call, |expr| {
+        if let Expr::Identifier(name) = &*expr
+            && is_named(expr).is_break()
+        {
+            *expr = Expr::CompoundIdentifier(vec![table.clone(), name.clone()]);
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
 }
 
 fn named(item: &SelectItem) -> Option<(&Ident, &Expr)> {
