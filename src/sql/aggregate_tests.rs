@@ -228,3 +228,27 @@ async fn groups_are_ordered_by_aggregates_that_have_the_name_of_a_column() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn rows_are_grouped_by_what_select_calls_as_a_folder_of_the_archive() {
+    check_all(&[
+        (
+            "SELECT date_trunc('month', eventTime) AS day, count(*) FROM cloudtrail GROUP BY day ORDER BY day",
+            "2024-08-01T00:00:00Z | 2 / | 1",
+        ),
+        (
+            "SELECT substr(eventName, 1, 3) AS region, CAST(eventTime AS date) AS Day, count(*) FROM cloudtrail \
+             WHERE eventid <> 'c' GROUP BY region, day ORDER BY region",
+            "Get | 2024-08-01 | 1 / Put | 2024-08-02 | 1",
+        ),
+        (
+            "SELECT upper(eventName) AS account, count(*) FROM cloudtrail GROUP BY ROLLUP (account) ORDER BY 2 DESC",
+            "| 3 / GETUSER | 2 / PUTOBJECT | 1",
+        ),
+        // what is made of the column itself, an aggregate, and what a subquery gives
+        ("SELECT year(day) AS day, count(*) FROM cloudtrail GROUP BY day ORDER BY day", "2024 | 1 / 2024 | 1 / | 1"),
+        ("SELECT max(eventid) AS region FROM cloudtrail GROUP BY region ORDER BY 1", "b / c"),
+        ("SELECT 10 * x AS day FROM (VALUES (1, 1), (1, 1)) AS t (day, x) GROUP BY day, x", "10"),
+    ])
+    .await;
+}

@@ -29,6 +29,51 @@ pub fn in_words(select: &mut Select) {
     }
 }
 
+/// Columns of the archive that AWS's tables lack: who groups by such a name means what SELECT calls so, where it calls something so.
+const OURS: [&str; 3] = ["account", "region", "day"];
+
+/// Puts what SELECT calls `day`, `date_trunc('day', eventTime) AS day`, in the place of that name in GROUP BY. `is_ours` is whether a table that
+/// is asked has the column: a column that a subquery gives is what it is.
+pub fn by_alias(select: &mut Select, is_ours: impl Fn(&Ident) -> bool) {
+    let Select { group_by, projection, .. } = select;
+    let GroupByExpr::Expressions(by, _) = group_by else { return };
+    let meant = |key: &Expr| {
+        let Expr::Identifier(name) = key else { return None };
+        if !OURS.iter().any(|ours| name.value.eq_ignore_ascii_case(ours)) || !is_ours(name) {
+            return None;
+        }
+        let is_called = |(alias, _): &(&Ident, &Expr)| alias.value.eq_ignore_ascii_case(&name.value);
+        let (_, expr) = projection.iter().filter_map(named).find(is_called)?;
+        is_of_other_columns(expr, name).then(|| expr.clone())
+    };
+    for key in by {
+        match key {
+            Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
+                for key in sets.iter_mut().flatten() {
+                    if let Some(expr) = meant(key) {
+                        *key = expr;
+                    }
+                }
+            }
+            key => {
+                if let Some(expr) = meant(key) {
+                    *key = expr;
+                }
+            }
+        }
+    }
+}
+
+/// Whether rows can be grouped by it, and it does not ask for the column of this name itself.
+fn is_of_other_columns(expr: &Expr, name: &Ident) -> bool {
+    let is_other = visit_expressions(expr, |expr| {
+        let is_same = matches!(expr, Expr::Identifier(other) if other.value.eq_ignore_ascii_case(&name.value));
+        let is_over = matches!(expr, Expr::Function(call) if call.over.is_some());
+        if is_same || is_over || is_aggregate(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    is_other.is_continue() && !matches!(expr, Expr::Value(_))
+}
+
 /// The column of SELECT that a number from 1 on is the place of.
 pub fn at_place(key: &Expr, columns: &[SelectItem]) -> Option<Expr> {
     let place = key.to_string().parse::<usize>().ok()?.checked_sub(1)?;
@@ -69,20 +114,29 @@ pub fn ordered(select: &Select, order: &mut [OrderByExpr]) {
     }
 }
 
-/// Aggregates that groups are ordered by. What else is called may be of what SELECT calls so.
-const AGGREGATES: [&str; 14] = [
+/// Aggregates. What else is called may be of what SELECT calls so.
+const AGGREGATES: [&str; 23] = [
+    "any_value",
     "approx_distinct",
     "approx_percentile",
+    "arbitrary",
+    "array_agg",
     "avg",
     "bool_and",
     "bool_or",
     "count",
     "count_if",
+    "first_value",
+    "histogram",
+    "last_value",
+    "listagg",
+    "map_agg",
     "max",
     "max_by",
     "min",
     "min_by",
     "stddev",
+    "string_agg",
     "sum",
     "variance",
 ];

@@ -204,6 +204,9 @@ impl VisitorMut for Words {
         }
         groups::in_words(select);
         self.scopes.enter(select, &self.given);
+        if self.who == For::Query {
+            groups::by_alias(select, |name| self.scopes.has(name));
+        }
         self.unnested.join(select);
         let text = |item: &SelectItem| match item {
             SelectItem::UnnamedExpr(expr) if !is_name(expr) => Some(expr.to_string()),
