@@ -53,6 +53,25 @@ async fn numbers_with_a_point_are_decimals() {
 }
 
 #[tokio::test]
+async fn a_time_that_is_cast_may_lack_seconds() {
+    check_all(&[
+        (
+            "SELECT '2024-08-01 10:00'::timestamp, CAST('2024-08-01 10' AS timestamp)",
+            "2024-08-01T10:00:00 | 2024-08-01T10:00:00",
+        ),
+        (
+            "SELECT eventid FROM cloudtrail \
+             WHERE eventTime BETWEEN '2024-08-01 09:30'::timestamp AND CAST('2024-08-01 10:30' AS timestamp)",
+            "a",
+        ),
+    ])
+    .await;
+    let error = run(archive().path(), "SELECT eventid FROM cloudtrail WHERE requestParameters ? 'bucketName'").await;
+    let error = error.unwrap_err().to_string();
+    assert_eq!(error, "line 1, column 56: json_contains(requestParameters, 'bucketName') is whether a key is there");
+}
+
+#[tokio::test]
 async fn an_event_time_of_another_name_is_one() {
     check_all(&[
         (

@@ -45,8 +45,8 @@ use self::outer::Scopes;
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, positional, text, with_arguments};
 use self::times::{
-    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_time, interval_times, is_time, part, part_of_zone,
-    parts_of_interval, time_of_zone,
+    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_cast, complete_time, interval_times, is_time, part,
+    part_of_zone, parts_of_interval, time_of_zone,
 };
 use self::unnest::Unnested;
 use crate::catalog;
@@ -482,7 +482,10 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             *kind = DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, 0));
             None
         }
-        Expr::Cast { expr, data_type, .. } if who == For::Query => typed(expr, data_type),
+        Expr::Cast { expr, data_type, .. } if who == For::Query => {
+            complete_cast(expr, data_type);
+            typed(expr, data_type)
+        }
         Expr::TypedString(TypedString { data_type: DataType::JSON, value, .. }) => Some(Expr::Value(value.clone())),
         Expr::TypedString(TypedString {
             data_type: kind @ DataType::Decimal(ExactNumberInfo::None), value, ..

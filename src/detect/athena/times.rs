@@ -214,6 +214,16 @@ pub fn complete_time(column: &Expr, value: &mut Expr) {
     });
 }
 
+/// The same of a constant that is cast to a time: `'2024-08-01 10:00'::timestamp`.
+pub fn complete_cast(constant: &mut Expr, kind: &DataType) {
+    if let (Expr::Value(constant), DataType::Timestamp(..)) = (constant, kind)
+        && let Value::SingleQuotedString(text) = &mut constant.value
+        && let Some(whole) = complete(text)
+    {
+        *text = whole;
+    }
+}
+
 /// A time that lacks seconds, or minutes too, with them; `None` for any other text.
 pub fn complete(time: &str) -> Option<String> {
     let (day, rest) = time.split_at_checked(10)?;
