@@ -353,8 +353,8 @@ fn call(text: &str) -> Option<Mistake> {
     // a union is JSON, of which more can be said
     let (name, types) = call.split_once('(').filter(|(_, types)| !types.contains("Union("))?;
     let is_of_times = ["date_bin", "date_part", "date_trunc", "to_char", "to_local_time"].contains(&name);
-    if is_of_times && types.contains("bigint") {
-        return Some(format!("{name} takes a time, and no bigint: {OF_SECONDS}").into());
+    if is_of_times && types.contains("bigint") && !types.contains("timestamp") {
+        return about(name, format!("{name} takes a time, and no bigint: {OF_SECONDS}"));
     }
     about(
         name,
