@@ -17,6 +17,7 @@ use super::{configured, coverage, explain, output, reference, skeleton, took};
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::detect::cases::{self, Report};
+use crate::detect::doubts;
 use crate::detect::library::{self, Source};
 use crate::detect::mutate::{self, Mutation};
 use crate::detect::reference::References;
@@ -223,7 +224,7 @@ pub struct Found {
     pub sources: Vec<Source>,
     /// Sigma rules that cannot be used, and files that are no text.
     pub refused: Vec<RuleError>,
-    /// What is probably misspelt in rules that are used.
+    /// What is probably a mistake in rules that are used.
     pub doubts: Vec<RuleError>,
 }
 
@@ -319,6 +320,7 @@ fn read_all(dirs: &[&Path], config: &sigma::Config) -> Result<Found> {
         tracing::warn!(path = %shown(dirs), "no rule is there: their files end in .sql, .yml or .yaml");
     }
     let mut doubts: Vec<RuleError> = sources.iter().flat_map(doubtful_tags).collect();
+    doubts.extend(sources.iter().flat_map(doubts::doubts));
     doubts.extend(sigma::doubts(&sigma));
     let (converted, unconverted) = sigma::convert(&sigma, config);
     refused.extend(unconverted);

@@ -12,6 +12,9 @@ use crate::rule::shape::LISTS;
 use crate::rule::spelling::distance;
 use crate::table::{Column, Kind, Table};
 
+/// Times of flow logs are numbers.
+const OF_SECONDS: &str = "from_unixtime(start) is the time of so many seconds";
+
 pub struct Mistake {
     pub message: String,
     /// What is wrong, as the query may have it in any case.
@@ -337,7 +340,10 @@ fn value(text: &str) -> Option<Mistake> {
         "Date32" => "a day such as 2024-08-01".to_owned(),
         kind => as_athena(kind),
     };
-    about(typed, format!("'{typed}' cannot be cast to {kind}"))
+    let is_interval = typed.split_once(' ').is_some_and(|(_, unit)| unit.bytes().all(|byte| byte.is_ascii_uppercase()));
+    let is_time = is_interval || typed.get(..5).is_some_and(|year| year.ends_with('-'));
+    let hint = if is_time && kind == "bigint" { format!(": {OF_SECONDS}") } else { String::new() };
+    about(typed, format!("'{typed}' cannot be cast to {kind}{hint}"))
 }
 
 /// A function that is asked of other types than it takes.
@@ -346,6 +352,10 @@ fn call(text: &str) -> Option<Mistake> {
     let call = as_athena(rest.split_once('\'')?.0);
     // a union is JSON, of which more can be said
     let (name, types) = call.split_once('(').filter(|(_, types)| !types.contains("Union("))?;
+    let is_of_times = ["date_bin", "date_part", "date_trunc", "to_char", "to_local_time"].contains(&name);
+    if is_of_times && types.contains("bigint") && !types.contains("timestamp") {
+        return about(name, format!("{name} takes a time, and no bigint: {OF_SECONDS}"));
+    }
     about(
         name,
         format!(
@@ -381,7 +391,8 @@ fn other(text: &str) -> Option<String> {
         return Some(
             "what stands behind FROM can name a column of another table only in CROSS JOIN UNNEST(c.resources) AS t (r) and in LATERAL \
              (SELECT count(*) AS n FROM vpc_flow v WHERE v.srcaddr = c.sourceIPAddress) AS t, where c is a table before it whose rows no \
-             outer join fills with nulls"
+             outer join fills with nulls; the last row of each is what QUALIFY row_number() OVER (PARTITION BY sourceIPAddress ORDER BY \
+             eventTime DESC) = 1 leaves"
                 .to_owned(),
         );
     }
@@ -423,10 +434,25 @@ fn other(text: &str) -> Option<String> {
         return Some(format!("a condition is true or false, and `{what}` is {kind}: compare it with something"));
     }
     if text.contains("Unsupported binary operator: PGOverlap") {
-        return Some("conditions are joined by AND, and not by &&".to_owned());
+        return Some("conditions are joined by AND, and not by &&; of lists, arrays_overlap(a, b)".to_owned());
+    }
+    if text.starts_with("Cannot automatically convert Int64 to Interval") {
+        return Some(format!("an interval is added to a time, and to no bigint: {OF_SECONDS}"));
+    }
+    if let Some(name) = text.strip_prefix("table function '").and_then(|text| text.strip_suffix("' not found")) {
+        let instead =
+            instead::of(name).unwrap_or("FROM cloudtrail CROSS JOIN UNNEST(resources) AS t (r) has the items of lists");
+        return Some(format!("there is no table function `{name}` here: {instead}"));
     }
     if text.contains("Physical plan does not support logical expression AggregateFunction(") {
         return Some("GROUP BY takes what rows have, and no aggregate: its numbers are places in SELECT".to_owned());
+    }
+    if text.contains("SHOW COLUMNS with WHERE or LIKE") {
+        return Some(
+            "SHOW COLUMNS has all columns of a table: SELECT column_name FROM information_schema.columns WHERE table_name = 'cloudtrail' \
+             AND column_name LIKE 'event%'"
+                .to_owned(),
+        );
     }
     if text.starts_with("Placeholder '") {
         return Some(
@@ -434,7 +460,8 @@ fn other(text: &str) -> Option<String> {
                 .to_owned(),
         );
     }
-    if text.to_ascii_lowercase().contains("unsupported sql type ipaddress") {
+    let lower = text.to_ascii_lowercase();
+    if ["ipaddress", "inet", "cidr"].iter().any(|kind| lower.contains(&format!("unsupported sql type {kind}"))) {
         return Some("addresses are texts here: cidr_match(srcaddr, '10.0.0.0/8', '192.168.0.0/16')".to_owned());
     }
     if let Some(types) = text.strip_prefix("Cannot infer common argument type for logical boolean operation ") {
@@ -443,11 +470,17 @@ fn other(text: &str) -> Option<String> {
             as_athena(types)
         ));
     }
-    if let Some((_, node)) = text.split_once("Unsupported ast node in sqltorel: ") {
+    let node =
+        text.split_once("Unsupported ast node in sqltorel: ").or_else(|| text.split_once("Unsupported ast node "));
+    if let Some((_, node)) = node {
         let name: String = node.chars().take_while(char::is_ascii_alphanumeric).collect();
         return Some(match name.as_str() {
             "Lambda" => {
                 "a lambda, x -> ..., stands only in functions of lists and maps: transform(list, x -> upper(x))"
+                    .to_owned()
+            }
+            "JsonTable" => {
+                "there is no JSON_TABLE here: CROSS JOIN UNNEST(CAST(json_extract(requestParameters, '$.items') AS ARRAY(JSON))) AS t (item)"
                     .to_owned()
             }
             name => format!("there is no {} here", name.to_ascii_uppercase()),
@@ -459,6 +492,9 @@ fn other(text: &str) -> Option<String> {
     if let Some(types) = compared {
         let types = as_athena(types);
         let instead = match types.contains("boolean") {
+            false if types.contains("bigint") && types.contains("timestamp") => {
+                "a time is written '2024-08-01 12:00:00', and from_unixtime(start) is the time of so many seconds"
+            }
             true => {
                 "true and false stand without quotes, as in readOnly = true, and are no numbers; a text is compared with 'true'"
             }

@@ -35,6 +35,7 @@ mod planner;
 mod asleep;
 mod compile;
 pub mod library;
+pub mod doubts;
 mod words;
 mod alike;
 mod verdicts;

@@ -453,7 +453,7 @@ fn a_rule_that_cannot_work_is_refused_with_its_place() {
     );
     assert!(
         refused("SELECT 1 FROM cloudtrail WHERE eventName = 'x' && readOnly")
-            .ends_with(": conditions are joined by AND, and not by &&")
+            .ends_with(": conditions are joined by AND, and not by &&; of lists, arrays_overlap(a, b)")
     );
     let counted = "SELECT count(*) AS n FROM cloudtrail WHERE eventName = 'x' GROUP BY 1, tumble(eventTime, INTERVAL '1 hour') HAVING count(*) > 2";
     assert!(

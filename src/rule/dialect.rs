@@ -601,7 +601,11 @@ fn with_hint(message: &str) -> String {
         Some("MATCH_RECOGNIZE") => {
             "there is no MATCH_RECOGNIZE here: lag(eventName) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime) has what came before"
         }
+        Some("?") => "json_contains(requestParameters, 'bucketName') is whether a key is there",
         Some("`") => "a name stands in double quotes, or in none: \"eventName\"",
+        None if message.contains("No infix parser for token ShiftLeft") => {
+            "networks are asked by function: cidr_match(srcaddr, '10.0.0.0/8')"
+        }
         _ => return message.to_owned(),
     };
     instead.to_owned()

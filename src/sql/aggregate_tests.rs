@@ -141,3 +141,114 @@ async fn aggregates_are_made_of_others() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn numbers_within_rollup_are_places() {
+    check_all(&[
+        (
+            "SELECT region, eventname, count(*) FROM cloudtrail GROUP BY ROLLUP (1, 2) ORDER BY 3 DESC, 1, 2",
+            "| | 3 / us-east-1 | | 2 / unknown | GetUser | 1 / unknown | | 1 / us-east-1 | GetUser | 1 / us-east-1 | PutObject | 1",
+        ),
+        (
+            "SELECT userIdentity.type, region AS r, count(*) FROM cloudtrail GROUP BY GROUPING SETS ((1), (2), ()) ORDER BY 3 DESC, 1, 2",
+            "| | 3 / | us-east-1 | 2 / | | 2 / Root | | 1 / | unknown | 1",
+        ),
+        (
+            "SELECT upper(eventname), count(*) FROM cloudtrail GROUP BY CUBE (1) ORDER BY 2 DESC",
+            "| 3 / GETUSER | 2 / PUTOBJECT | 1",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_of_a_column_is_another_than_what_is_of_a_cast_of_it() {
+    check_all(&[
+        (
+            "SELECT approx_percentile(x, 0.5), approx_percentile(CAST(x AS DOUBLE), 0.5) FROM (VALUES 1, 2, 3) AS t (x)",
+            "2 | 2.0",
+        ),
+        (
+            "SELECT array_agg(x ORDER BY x), array_agg(CAST(x AS VARCHAR) || '' ORDER BY x) FROM (VALUES 1, 2) AS t (x)",
+            "[1, 2] | [1, 2]",
+        ),
+        ("SELECT stddev(x), stddev(CAST(x AS DOUBLE)) FROM (VALUES 1, 3) AS t (x)", "1.4142135623730951 | 1.4142135623730951"),
+        (
+            "SELECT sum(x) OVER (ORDER BY x), sum(CAST(x AS DOUBLE)) OVER (ORDER BY x) FROM (VALUES 1, 2) AS t (x) ORDER BY 1",
+            "1 | 1.0 / 3 | 3.0",
+        ),
+        (
+            "SELECT k, max(x), max(CAST(x AS VARCHAR)) FROM (VALUES (1, 9), (1, 10)) AS t (k, x) \
+             GROUP BY k HAVING max(x) > 5 AND max(CAST(x AS VARCHAR)) > '5' ORDER BY max(CAST(x AS VARCHAR))",
+            "1 | 10 | 9",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn fields_of_rows_have_places_within_lambdas() {
+    check_all(&[
+        (
+            "SELECT array_sort(map_entries(histogram(x)), (a, b) -> IF(a[2] < b[2], 1, -1)) FROM (VALUES 'a', 'b', 'b') AS t (x)",
+            "[{key: b, value: 2}, {key: a, value: 1}]",
+        ),
+        ("SELECT transform(zip(ARRAY[1, 2], ARRAY['a', 'b']), z -> z[2]), transform(ARRAY[ARRAY[1, 2]], e -> e[2])", "[a, b] | [2]"),
+        ("SELECT transform(resources, r -> r[1]) FROM cloudtrail WHERE eventid = 'b'", "[arn:aws:s3:::x]"),
+    ])
+    .await;
+    let error = run(archive().path(), "SELECT transform(resources, r -> r[9]) FROM cloudtrail").await.unwrap_err();
+    assert_eq!(error.to_string(), "element_at takes a list, a map or JSON text, not a struct");
+}
+
+#[tokio::test]
+async fn groups_are_ordered_by_aggregates_that_have_the_name_of_a_column() {
+    check_all(&[
+        (
+            "SELECT sum(x) AS x, k FROM (VALUES ('a', 1), ('b', 2), ('a', 3)) AS t (k, x) GROUP BY k ORDER BY SUM(x) DESC",
+            "4 | a / 2 | b",
+        ),
+        (
+            "SELECT sum(x) AS x, k FROM (VALUES ('a', 1), ('b', 3), ('a', 3)) AS t (k, x) GROUP BY k ORDER BY sum(x) / count(*), k",
+            "4 | a / 3 | b",
+        ),
+        (
+            "SELECT max(eventTime) AS eventTime, eventName FROM cloudtrail GROUP BY 2 ORDER BY max(eventTime) DESC",
+            "2024-08-02T10:00:00Z | PutObject / 2024-08-01T10:00:00Z | GetUser",
+        ),
+        (
+            "SELECT array_agg(x ORDER BY x) AS x, k FROM (VALUES ('a', 5), ('b', 2), ('b', 1)) AS t (k, x) GROUP BY k ORDER BY count(x) DESC",
+            "[1, 2] | b / [5] | a",
+        ),
+        ("SELECT sum(x) AS y, sum(y) AS x FROM (VALUES (1, 5)) AS t (x, y) ORDER BY min(x), max(y)", "1 | 5"),
+        // a name that stands alone, or in what is no aggregate, is that of SELECT
+        ("SELECT -sum(x) AS x FROM (VALUES ('a', 1), ('b', 3)) AS t (k, x) GROUP BY k ORDER BY abs(x) DESC", "-3 / -1"),
+        ("SELECT k AS x, x AS k FROM (VALUES ('a', 2), ('b', 1)) AS t (k, x) ORDER BY k", "b | 1 / a | 2"),
+        ("SELECT -x AS x FROM (VALUES 1, 2) AS t (x) ORDER BY x", "-2 / -1"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn rows_are_grouped_by_what_select_calls_as_a_folder_of_the_archive() {
+    check_all(&[
+        (
+            "SELECT date_trunc('month', eventTime) AS day, count(*) FROM cloudtrail GROUP BY day ORDER BY day",
+            "2024-08-01T00:00:00Z | 2 / | 1",
+        ),
+        (
+            "SELECT substr(eventName, 1, 3) AS region, CAST(eventTime AS date) AS Day, count(*) FROM cloudtrail \
+             WHERE eventid <> 'c' GROUP BY region, day ORDER BY region",
+            "Get | 2024-08-01 | 1 / Put | 2024-08-02 | 1",
+        ),
+        (
+            "SELECT upper(eventName) AS account, count(*) FROM cloudtrail GROUP BY ROLLUP (account) ORDER BY 2 DESC",
+            "| 3 / GETUSER | 2 / PUTOBJECT | 1",
+        ),
+        // what is made of the column itself, an aggregate, and what a subquery gives
+        ("SELECT year(day) AS day, count(*) FROM cloudtrail GROUP BY day ORDER BY day", "2024 | 1 / 2024 | 1 / | 1"),
+        ("SELECT max(eventid) AS region FROM cloudtrail GROUP BY region ORDER BY 1", "b / c"),
+        ("SELECT 10 * x AS day FROM (VALUES (1, 1), (1, 1)) AS t (day, x) GROUP BY day, x", "10"),
+    ])
+    .await;
+}

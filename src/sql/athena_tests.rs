@@ -53,6 +53,67 @@ async fn numbers_with_a_point_are_decimals() {
 }
 
 #[tokio::test]
+async fn a_time_that_is_cast_may_lack_seconds() {
+    check_all(&[
+        (
+            "SELECT '2024-08-01 10:00'::timestamp, CAST('2024-08-01 10' AS timestamp)",
+            "2024-08-01T10:00:00 | 2024-08-01T10:00:00",
+        ),
+        (
+            "SELECT eventid FROM cloudtrail \
+             WHERE eventTime BETWEEN '2024-08-01 09:30'::timestamp AND CAST('2024-08-01 10:30' AS timestamp)",
+            "a",
+        ),
+    ])
+    .await;
+    let error = run(archive().path(), "SELECT eventid FROM cloudtrail WHERE requestParameters ? 'bucketName'").await;
+    let error = error.unwrap_err().to_string();
+    assert_eq!(error, "line 1, column 56: json_contains(requestParameters, 'bucketName') is whether a key is there");
+}
+
+#[tokio::test]
+async fn an_event_time_of_another_name_is_one() {
+    check_all(&[
+        (
+            "WITH x AS (SELECT eventTime AS et FROM cloudtrail) \
+             SELECT substr(et, 1, 10) AS day, count(*) FROM x GROUP BY 1 ORDER BY 1",
+            "2024-08-01 | 1 / 2024-08-02 | 1 / | 1",
+        ),
+        (
+            "SELECT et FROM (SELECT c.eventtime AS et FROM cloudtrail c) AS t WHERE t.et LIKE '2024-08-02%'",
+            "2024-08-02T10:00:00Z",
+        ),
+        ("SELECT count(*) FROM (SELECT eventtime AS Et FROM cloudtrail) WHERE ET > '2024-08-02 09:00'", "1"),
+        (
+            "SELECT CAST(first AS varchar), upper(first) FROM (SELECT min(eventtime) AS \"first\" FROM cloudtrail)",
+            "2024-08-01T10:00:00Z | 2024-08-01T10:00:00Z",
+        ),
+        (
+            "SELECT region, max(eventtime) AS last FROM cloudtrail GROUP BY 1 HAVING last > '2024-08' ORDER BY last",
+            "us-east-1 | 2024-08-02T10:00:00Z",
+        ),
+        // what another SELECT calls so is what it is
+        (
+            "SELECT substr(a.t, 1, 7), b.t FROM \
+             (SELECT substr(eventtime, 1, 10) AS t FROM cloudtrail WHERE eventid = 'a') AS a, \
+             (SELECT eventtime AS t FROM cloudtrail WHERE eventid = 'b') AS b",
+            "2024-08 | 2024-08-02T10:00:00Z",
+        ),
+        (
+            "SELECT from_unixtime(v.start), t.start FROM vpc_flow v, \
+             (SELECT eventtime AS start FROM cloudtrail WHERE eventid = 'a') AS t",
+            "2024-08-01T11:30:23Z | 2024-08-01T10:00:00Z",
+        ),
+        (
+            "WITH f AS (SELECT start FROM vpc_flow), c AS (SELECT max(eventtime) AS start FROM cloudtrail) \
+             SELECT concat('at ', f.start) FROM f, c",
+            "at 1722511823",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_field_without_a_name_is_a_column_of_its_last_name() {
     const ROOT: &str = "arn:aws:iam::111122223333:root";
     check_all(&[

@@ -64,3 +64,25 @@ async fn paths_have_filters_and_what_is_passed_to_them() {
     let error = run(archive().path(), "SELECT json_value(requestParameters, 'lax $.a ? (@ >)') FROM cloudtrail").await;
     assert!(error.unwrap_err().to_string().contains("goes wrong at `)`: a path has names"));
 }
+
+#[tokio::test]
+async fn a_subquery_names_json_of_a_table_around_it_with_dots() {
+    check_all(&[
+        (
+            "SELECT eventid FROM cloudtrail a \
+             WHERE EXISTS (SELECT 1 FROM (VALUES 'x') AS b (n) WHERE b.n = a.requestParameters.bucketName)",
+            "b",
+        ),
+        (
+            "SELECT eventid FROM cloudtrail a WHERE NOT EXISTS \
+             (SELECT 1 FROM cloudtrail b WHERE b.requestParameters.bucketName = a.requestParameters.bucketName) ORDER BY 1",
+            "a / c",
+        ),
+        (
+            "SELECT (SELECT count(*) FROM cloudtrail b WHERE b.requestParameters.bucketName = a.requestParameters.BUCKETNAME) \
+             FROM cloudtrail a WHERE eventid = 'b'",
+            "1",
+        ),
+    ])
+    .await;
+}

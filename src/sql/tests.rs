@@ -171,6 +171,49 @@ async fn an_error_is_written_for_who_typed_the_query() {
              max_by(x, eventTime) in the place of ORDER BY eventTime DESC LIMIT 1",
         ),
         ("USE default", "there is one database here, the archive: SHOW TABLES"),
+        (
+            "SELECT date_diff('second', start, \"end\") FROM vpc_flow",
+            "a number stands where a time is needed: from_unixtime(start) is the time of so many seconds",
+        ),
+        (
+            "SELECT start AT TIME ZONE 'UTC' FROM vpc_flow",
+            "a number stands where a time is needed: from_unixtime(start) is the time of so many seconds",
+        ),
+        (
+            "SELECT hour(start) FROM vpc_flow",
+            "date_part takes a time, and no bigint: from_unixtime(start) is the time of so many seconds",
+        ),
+        (
+            "SELECT account FROM vpc_flow WHERE start > now() - INTERVAL '1' HOUR",
+            "bigint > timestamp with time zone cannot be compared: a time is written '2024-08-01 12:00:00', and from_unixtime(start) is \
+             the time of so many seconds",
+        ),
+        (
+            "SELECT account FROM vpc_flow WHERE start > '2024-08-01'",
+            "line 1, column 44: '2024-08-01' cannot be cast to bigint: from_unixtime(start) is the time of so many seconds",
+        ),
+        (
+            "SELECT account FROM vpc_flow WHERE CAST(srcaddr AS inet) = '10.0.0.1'",
+            "addresses are texts here: cidr_match(srcaddr, '10.0.0.0/8', '192.168.0.0/16')",
+        ),
+        (
+            "SELECT account FROM vpc_flow WHERE srcaddr << '10.0.0.0/8'",
+            "line 1, column 44: networks are asked by function: cidr_match(srcaddr, '10.0.0.0/8')",
+        ),
+        (
+            "SELECT id FROM cloudtrail, JSON_TABLE(requestParameters, 'lax $.items[*]' COLUMNS (id varchar PATH 'lax $.id')) AS t",
+            "there is no JSON_TABLE here: CROSS JOIN UNNEST(CAST(json_extract(requestParameters, '$.items') AS ARRAY(JSON))) AS t (item)",
+        ),
+        (
+            "SHOW COLUMNS FROM cloudtrail LIKE 'event%'",
+            "SHOW COLUMNS has all columns of a table: SELECT column_name FROM information_schema.columns WHERE table_name = 'cloudtrail' \
+             AND column_name LIKE 'event%'",
+        ),
+        (
+            "SELECT x FROM cloudtrail, json_each(requestParameters) x",
+            "there is no table function `json_each` here: CROSS JOIN UNNEST(CAST(json_parse(requestParameters) AS MAP(VARCHAR, \
+             JSON))) AS t (key, value)",
+        ),
         ("SET TIME ZONE 'UTC'", "only queries are allowed here: SELECT, WITH, EXPLAIN, SHOW or DESCRIBE"),
         (
             "UNLOAD (SELECT 1) TO 's3://bucket/' WITH (format = 'PARQUET')",
@@ -260,8 +303,8 @@ async fn an_error_is_written_for_who_typed_the_query() {
         ),
         (
             "SELECT count(*) FROM cloudtrail WHERE eventTime BETWEEN 1 AND 2",
-            "timestamp with time zone and bigint cannot be compared: a time is written '2024-08-01 12:00:00', and CAST(x AS BIGINT) makes a \
-             number of a text",
+            "timestamp with time zone and bigint cannot be compared: a time is written '2024-08-01 12:00:00', and from_unixtime(start) is \
+             the time of so many seconds",
         ),
         (
             "SELECT eventTime - 7 FROM cloudtrail",
@@ -1253,4 +1296,31 @@ async fn columns_of_an_answer_may_have_one_name() {
 async fn nulls_come_last_in_either_order() {
     check("SELECT readOnly FROM cloudtrail ORDER BY readOnly DESC", "| readonly |\n| true |\n| |\n| |").await;
     check("SELECT readOnly FROM cloudtrail ORDER BY readOnly", "| readonly |\n| true |\n| |\n| |").await;
+}
+
+#[tokio::test]
+async fn a_file_that_ends_behind_midnight_of_a_zone_has_hours_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut archive = Archive::open(dir.path(), &Config::default()).unwrap();
+    let line = |time: &str, id: &str| {
+        format!(
+            r#"{{"account":"111122223333","region":"us-east-1","eventtime":"2024-08-01T{time}Z","eventid":"{id}"}}"#
+        )
+    };
+    let lines = [line("10:00:00", "day"), line("20:30:00", "evening"), line("23:30:00", "night")];
+    archive.add(vec![fixture::batch(&CLOUDTRAIL, &lines.each_ref().map(String::as_str))]);
+    let objects = archive.write(1).unwrap();
+    archive.publish(&objects).unwrap();
+    for (condition, expected) in [
+        ("CAST(eventTime AT TIME ZONE 'Europe/Berlin' AS time) > time '18:00'", "| eventid |\n| evening |"),
+        (
+            "CAST(eventTime AT TIME ZONE 'Europe/Berlin' AS time) NOT BETWEEN time '08:00' AND time '18:00'",
+            "| eventid |\n| evening |\n| night |",
+        ),
+        ("(eventTime AT TIME ZONE 'Asia/Tokyo')::time < time '07:00'", "| eventid |\n| evening |"),
+        ("CAST(eventTime AS time) > time '18:00'", "| eventid |\n| evening |\n| night |"),
+    ] {
+        let sql = format!("SELECT eventid FROM cloudtrail WHERE {condition} ORDER BY 1");
+        assert_eq!(run(dir.path(), &sql).await.unwrap(), expected, "{sql}");
+    }
 }

@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{cast, nullif, take};
-use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Int64Type};
 use arrow::json::EncoderOptions;
 use arrow::json::writer::make_encoder;
 use arrow::row::{RowConverter, Rows, SortField};
@@ -111,6 +111,10 @@ impl ScalarUDFImpl for Typed {
             (_, DataType::Null) if self.what != What::JsonCast => DataType::Null,
             (What::ElementAt, DataType::Utf8) => DataType::Utf8,
             (What::ElementAt, DataType::List(item)) => item.data_type().clone(),
+            (What::ElementAt, DataType::Struct(fields)) => match field_at(fields, args.scalar_arguments[1]) {
+                Some(place) => fields[place].data_type().clone(),
+                None => return plan_err!("{} takes {}, not {}", self.name(), self.takes(), in_short(&kind)),
+            },
             (What::ElementAt | What::MapValues | What::MapKeys, DataType::Map(..)) => {
                 let (key, value) = key_and_value(&kind)?;
                 match self.what {
@@ -164,6 +168,7 @@ impl ScalarUDFImpl for Typed {
         let array = first.to_array(rows)?;
         let second = || args.args[1].to_array(rows);
         let answer: ArrayRef = match self.what {
+            What::ElementAt if matches!(kind, DataType::Struct(_)) => field_of_rows(&array, &args.args[1])?,
             What::ElementAt => element_at(&array, &second()?)?,
             What::Contains => Arc::new(contains(&array, &second()?)?),
             What::Cardinality => {
@@ -265,6 +270,22 @@ fn element_at(array: &ArrayRef, at: &ArrayRef) -> Result<ArrayRef> {
         }
     };
     Ok(take(&values, &places, None)?)
+}
+
+/// Which field of a row stands at a place, counted from 1.
+fn field_at(fields: &Fields, at: Option<&ScalarValue>) -> Option<usize> {
+    let ScalarValue::Int64(Some(at)) = at?.cast_to(&DataType::Int64).ok()? else { return None };
+    usize::try_from(at).ok()?.checked_sub(1).filter(|place| *place < fields.len())
+}
+
+/// That field of each row; null where the row is.
+fn field_of_rows(array: &ArrayRef, at: &ColumnarValue) -> Result<ArrayRef> {
+    let rows = array.as_struct();
+    let ColumnarValue::Scalar(at) = at else { return exec_err!("the place of a field of a row is a constant") };
+    let place = field_at(rows.fields(), Some(at)).ok_or_else(|| exec_datafusion_err!("a row has no field {at}"))?;
+    let known = |row: usize| rows.is_valid(row).then(|| u32::try_from(row).ok()).flatten();
+    let places: UInt32Array = (0..rows.len()).map(known).collect();
+    Ok(take(rows.column(place), &places, None)?)
 }
 
 /// Maps of lists of a key and a value each; null where the list is, or one of its items.

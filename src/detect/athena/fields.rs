@@ -4,7 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Ident, OrderBy, OrderByKind, Select, SelectItem, Subscript, visit_expressions_mut,
+    AccessExpr, Expr, Ident, LambdaFunction, OrderBy, OrderByKind, Select, SelectItem, Subscript, Value,
+    visit_expressions_mut,
 };
 
 use super::last_name;
@@ -93,16 +94,21 @@ pub fn of_json(names: &[Ident], scopes: &Scopes, named: &Named) -> Option<Expr> 
     // a subquery passes it on, `WITH t AS (SELECT * FROM cloudtrail)`
     let is_passed_on = || scopes.may_have(&first.value) && !named.gives(&first.value);
     (scopes.has(first) || is_passed_on()).then_some(())?;
-    let columns = begin + catalog::tables().find_map(|table| names_to_json(table.columns, &names[begin..]))?;
+    let columns = begin + names_to_json(&names[begin..])?;
     let (column, keys) = names.split_at(columns);
     let column = match column {
         [name] => Expr::Identifier(name.clone()),
         names => Expr::CompoundIdentifier(names.to_vec()),
     };
+    (!keys.is_empty()).then(|| at_keys(column, keys))
+}
+
+/// The text at a place of JSON text, whose keys are the same in any case.
+pub fn at_keys(json: Expr, keys: &[Ident]) -> Expr {
     let at = |json: Expr, key: &Ident| {
         with_arguments(&format!("try_json_field(arg1, '{}')", key.value.replace('\'', "''")), &[&json])
     };
-    (!keys.is_empty()).then(|| keys.iter().fold(column, at))
+    keys.iter().fold(json, at)
 }
 
 /// The same of what rows are ordered by.
@@ -120,13 +126,17 @@ pub fn ordered(order: &mut OrderBy, scopes: &Scopes, named: &Named) {
     }
 }
 
-/// How many of the names lead to a column, or a field of one, that is JSON text.
-fn names_to_json(columns: &[Column], names: &[Ident]) -> Option<usize> {
+/// How many of the names lead to a column of a table of the archive, or a field of one, that is JSON text.
+pub fn names_to_json(names: &[Ident]) -> Option<usize> {
+    catalog::tables().find_map(|table| names_in(table.columns, names))
+}
+
+fn names_in(columns: &[Column], names: &[Ident]) -> Option<usize> {
     let (first, rest) = names.split_first()?;
     let column = columns.iter().find(|column| column.name.eq_ignore_ascii_case(&first.value))?;
     match column.kind {
         Kind::Json => Some(1),
-        Kind::Struct(fields) => Some(1 + names_to_json(fields, rest)?),
+        Kind::Struct(fields) => Some(1 + names_in(fields, rest)?),
         _ => None,
     }
 }
@@ -154,4 +164,21 @@ pub fn item(root: &Expr, chain: &[AccessExpr]) -> Option<Expr> {
         other => matches!(other, Expr::Value(_)),
     };
     (!is_constant).then(|| with_arguments("element_at(arg1, arg2)", &[root, index]))
+}
+
+/// `entry[1]` of what a lambda calls `entry` as the same function, which knows rows too: their fields have places.
+pub fn places(lambda: &mut LambdaFunction) {
+    let LambdaFunction { params, body, .. } = lambda;
+    let _ = visit_expressions_mut(body, |expr| {
+        if let Expr::CompoundFieldAccess { root, access_chain } = expr
+            && let Expr::Identifier(name) = root.as_ref()
+            && let [AccessExpr::Subscript(Subscript::Index { index: Expr::Value(place) })] = access_chain.as_slice()
+            && matches!(place.value, Value::Number(..))
+            && params.iter().any(|parameter| parameter.name.value.eq_ignore_ascii_case(&name.value))
+        {
+            let place = Expr::Value(place.clone());
+            *expr = with_arguments("element_at(arg1, arg2)", &[root, &place]);
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
 }

@@ -9,6 +9,7 @@ pub mod decimals;
 pub mod names;
 pub mod calls;
 pub mod aggregates;
+mod groups;
 pub mod twice;
 mod outer;
 mod fields;
@@ -32,10 +33,10 @@ use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
     self, AccessExpr, ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DescribeAlias, Distinct,
-    ExactNumberInfo, Expr, Fetch, Function, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query,
-    Select, SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition,
-    ShowStatementIn, ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value,
-    ValueWithSpan, VisitMut, VisitorMut, visit_expressions_mut,
+    ExactNumberInfo, Expr, Fetch, Function, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select,
+    SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn,
+    ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value, ValueWithSpan,
+    VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -44,8 +45,8 @@ use self::outer::Scopes;
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, positional, text, with_arguments};
 use self::times::{
-    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_time, interval_times, is_time, part, part_of_zone,
-    parts_of_interval, time_of_zone,
+    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_cast, complete_time, interval_times, is_time, part,
+    part_of_zone, parts_of_interval, time_of_zone,
 };
 use self::unnest::Unnested;
 use crate::catalog;
@@ -124,7 +125,12 @@ struct Words {
 /// The table that DESCRIBE shows by its name here; SHOW COLUMNS is the same.
 fn described(statement: &mut ast::Statement) {
     if let ast::Statement::ShowColumns {
-        show_options: ShowStatementOptions { show_in: Some(ShowStatementIn { parent_name: Some(name), .. }), .. },
+        show_options:
+            ShowStatementOptions {
+                show_in: Some(ShowStatementIn { parent_name: Some(name), .. }),
+                filter_position: None,
+                ..
+            },
         ..
     } = statement
     {
@@ -196,12 +202,11 @@ impl VisitorMut for Words {
             let instead = anyhow!("there is no LATERAL VIEW here: CROSS JOIN UNNEST(resources) AS t (r)");
             return ControlFlow::Break(at(place, instead));
         }
-        // all rows are one group, which DataFusion knows as a set of no keys
-        if let GroupByExpr::Expressions(by, _) = &mut select.group_by {
-            let is_empty = |key: &Expr| matches!(key, Expr::Tuple(parts) if parts.is_empty());
-            by.iter_mut().filter(|key| is_empty(key)).for_each(|key| *key = Expr::GroupingSets(vec![Vec::new()]));
-        }
+        groups::in_words(select);
         self.scopes.enter(select, &self.given);
+        if self.who == For::Query {
+            groups::by_alias(select, |name| self.scopes.has(name));
+        }
         self.unnested.join(select);
         let text = |item: &SelectItem| match item {
             SelectItem::UnnamedExpr(expr) if !is_name(expr) => Some(expr.to_string()),
@@ -233,6 +238,7 @@ impl VisitorMut for Words {
             let conditions = [&mut select.selection, &mut select.having].into_iter().flatten();
             conditions.for_each(|condition| rows::in_condition(condition, &around));
             twice::grouped(select);
+            twice::called(select);
         }
         for (item, typed) in select.projection.iter_mut().zip(typed) {
             if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)
@@ -255,6 +261,11 @@ impl VisitorMut for Words {
             self.scopes.back();
             fields::ordered(order, &self.scopes, &self.named);
             self.scopes.leave();
+        }
+        if let (For::Query, SetExpr::Select(select)) = (self.who, query.body.as_ref())
+            && let Some(OrderBy { kind: OrderByKind::Expressions(order), .. }) = &mut query.order_by
+        {
+            groups::ordered(select, order);
         }
         if let SetExpr::Select(select) = query.body.as_ref()
             && matches!(select.distinct, Some(Distinct::Distinct))
@@ -362,7 +373,7 @@ impl VisitorMut for Words {
                 return ControlFlow::Continue(());
             }
         }
-        self.named.mark_text(expr, |name| self.scopes.has(name));
+        self.named.mark_times(expr, |name| self.scopes.has(name));
         self.compared(expr);
         if let Expr::Identifier(name) = expr {
             self.named.fold(std::slice::from_mut(name));
@@ -471,7 +482,10 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             *kind = DataType::Decimal(ExactNumberInfo::PrecisionAndScale(38, 0));
             None
         }
-        Expr::Cast { expr, data_type, .. } if who == For::Query => typed(expr, data_type),
+        Expr::Cast { expr, data_type, .. } if who == For::Query => {
+            complete_cast(expr, data_type);
+            typed(expr, data_type)
+        }
         Expr::TypedString(TypedString { data_type: DataType::JSON, value, .. }) => Some(Expr::Value(value.clone())),
         Expr::TypedString(TypedString {
             data_type: kind @ DataType::Decimal(ExactNumberInfo::None), value, ..
@@ -505,6 +519,9 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         },
         Expr::Lambda(lambda) => {
             lists_as_calls(&mut lambda.body);
+            if who == For::Query {
+                fields::places(lambda);
+            }
             None
         }
         Expr::RLike { .. } => bail!("there is no RLIKE here: regexp_like(eventName, '^Get')"),

@@ -3,6 +3,7 @@
 
 use datafusion::sql::sqlparser::ast::{AccessExpr, Expr, Ident, Select, Subscript, TableFactor, TableWithJoins, Value};
 
+use super::fields;
 use super::tables::archived;
 use crate::catalog;
 use crate::table::PARTITIONS;
@@ -78,14 +79,22 @@ impl Scopes {
         if names.len() <= column {
             return None;
         }
-        let (column, fields) = names.split_at(column);
+        // what is below JSON text is no field but in that text
+        let is_of_archive = around().any(|relation| relation.is_archived && (is_called(relation) || has(relation)));
+        let to_json = fields::names_to_json(&names[column - 1..]).filter(|_| is_of_archive);
+        let (path, keys) = names.split_at(to_json.map_or(names.len(), |count| column - 1 + count));
+        let (column, fields) = path.split_at(column);
         let root = match column {
             [name] => Expr::Identifier(name.clone()),
             names => Expr::CompoundIdentifier(names.to_vec()),
         };
-        let access_chain =
+        let access_chain: Vec<AccessExpr> =
             fields.iter().map(|name| AccessExpr::Subscript(Subscript::Index { index: key(name) })).collect();
-        Some(Expr::CompoundFieldAccess { root: Box::new(root), access_chain })
+        let field = match access_chain.is_empty() {
+            true => root,
+            false => Expr::CompoundFieldAccess { root: Box::new(root), access_chain },
+        };
+        Some(fields::at_keys(field, keys))
     }
 }
 

@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, Value, Visit, Visitor,
+    BinaryOperator, Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, Value, Visit,
+    Visitor,
 };
 use regex::{Captures, Regex};
 
@@ -44,6 +45,8 @@ pub struct Named {
     aliases: Vec<String>,
     /// Whether a SELECT calls a text `eventTime`.
     text_times: bool,
+    /// What SELECT calls `eventTime`, or one of several, and nothing else.
+    times: Vec<String>,
 }
 
 /// A day as folders of S3 have it.
@@ -107,11 +110,11 @@ impl Named {
             parts.retain(|name| *name != "day");
         }
         // nor is one that another table has, or a list: of two the name alone would say neither
-        let is_owned = |name: &str| {
+        let is_of_table = |name: &str| {
             let mut tables = catalog::tables().filter(|table| names.tables.contains(&table.name));
-            names.has_list && !name.ends_with("_partition")
-                || tables.any(|table| table.columns.iter().any(|column| column.name == name))
+            tables.any(|table| table.columns.iter().any(|column| column.name == name))
         };
+        let is_owned = |name: &str| names.has_list && !name.ends_with("_partition") || is_of_table(name);
         Named {
             days: DAYS.into_iter().filter(|name| has(name)).collect(),
             text_days: is_column(DAYS[1]) && names.has_trail,
@@ -121,6 +124,7 @@ impl Named {
             others: OTHERS.iter().filter(|(name, _)| is_column(name)).collect(),
             aliases: names.aliases,
             text_times: names.text_times,
+            times: names.times.into_iter().filter(|name| !names.others.contains(name) && !is_of_table(name)).collect(),
         }
     }
 
@@ -199,14 +203,22 @@ impl Named {
         self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
     }
 
-    /// Says of an `eventTime` that it is a text, where a SELECT gives it as one and no table of the archive is asked, `is_here`.
-    pub fn mark_text(&self, expr: &mut Expr, is_here: impl Fn(&Ident) -> bool) {
+    /// Says of an `eventTime` that it is a text, where a SELECT gives it as one, and of another name that is given to `eventTime` that it is
+    /// one: but where a table of the archive has such a column, `is_here`.
+    pub fn mark_times(&self, expr: &mut Expr, is_here: impl Fn(&Ident) -> bool) {
         let name = match expr {
             Expr::Identifier(name) => Some(name),
             Expr::CompoundIdentifier(names) => names.last_mut(),
             _ => None,
         };
-        if let Some(name) = name.filter(|name| self.text_times && !is_here(name)) {
+        let Some(name) = name else { return };
+        let is_time = self.times.contains(&folded(name));
+        if !(is_time || self.text_times) || is_here(name) {
+            return;
+        }
+        if is_time {
+            times::mark_time(name);
+        } else {
             times::mark_text(name);
         }
     }
@@ -256,6 +268,11 @@ fn is_made_text(expr: &Expr) -> bool {
     }
 }
 
+/// The name as DataFusion knows it.
+fn folded(name: &Ident) -> String {
+    if name.quote_style.is_some() { name.value.clone() } else { name.value.to_ascii_lowercase() }
+}
+
 /// Whether a column, or a field of it, has the name.
 fn is_within(column: &Column, name: &str) -> bool {
     match column.kind {
@@ -281,6 +298,9 @@ struct Names {
     has_list: bool,
     /// Whether a SELECT calls a text `eventTime`.
     text_times: bool,
+    /// What SELECT calls `eventTime` or one of several, and what it calls anything else.
+    times: Vec<String>,
+    others: Vec<String>,
 }
 
 impl Visitor for Names {
@@ -300,13 +320,17 @@ impl Visitor for Names {
         if let TableFactor::Derived { alias: Some(alias), .. } | TableFactor::UNNEST { alias: Some(alias), .. } = factor
         {
             self.aliases.extend(alias.columns.iter().map(|column| column.name.value.clone()));
+            self.others.extend(alias.columns.iter().map(|column| folded(&column.name)));
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let given = query.with.iter().flat_map(|with| &with.cte_tables).flat_map(|table| &table.alias.columns);
-        self.aliases.extend(given.map(|column| column.name.value.clone()));
+        for column in given {
+            self.aliases.push(column.name.value.clone());
+            self.others.push(folded(&column.name));
+        }
         if let SetExpr::Select(select) = query.body.as_ref() {
             let alias = |item: &SelectItem| match item {
                 SelectItem::ExprWithAlias { alias, expr } if last_name(expr).as_deref() != Some(&alias.value) => {
@@ -322,6 +346,16 @@ impl Visitor for Names {
                 _ => false,
             };
             self.text_times |= select.projection.iter().any(is_text_time);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        for item in &select.projection {
+            if let SelectItem::ExprWithAlias { alias, expr } = item {
+                let same = if times::is_time(expr) { &mut self.times } else { &mut self.others };
+                same.push(folded(alias));
+            }
         }
         ControlFlow::Continue(())
     }

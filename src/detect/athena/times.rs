@@ -214,6 +214,16 @@ pub fn complete_time(column: &Expr, value: &mut Expr) {
     });
 }
 
+/// The same of a constant that is cast to a time: `'2024-08-01 10:00'::timestamp`.
+pub fn complete_cast(constant: &mut Expr, kind: &DataType) {
+    if let (Expr::Value(constant), DataType::Timestamp(..)) = (constant, kind)
+        && let Value::SingleQuotedString(text) = &mut constant.value
+        && let Some(whole) = complete(text)
+    {
+        *text = whole;
+    }
+}
+
 /// A time that lacks seconds, or minutes too, with them; `None` for any other text.
 pub fn complete(time: &str) -> Option<String> {
     let (day, rest) = time.split_at_checked(10)?;
@@ -250,11 +260,14 @@ pub fn is_time(expr: &Expr) -> bool {
 }
 
 fn is_its_name(name: &Ident) -> bool {
-    name.value.eq_ignore_ascii_case("eventtime") && name.quote_style != Some(OF_TEXT)
+    name.quote_style == Some(OF_TIME)
+        || name.value.eq_ignore_ascii_case("eventtime") && name.quote_style != Some(OF_TEXT)
 }
 
 /// The quotes of an `eventTime` that is a text, as a subquery gives it: nobody can type them, and the name within is the same.
 const OF_TEXT: char = '`';
+/// Those of another name that a subquery gives to `eventTime`.
+const OF_TIME: char = '[';
 
 /// Says of a name that it is that of a text, where it is `eventTime`.
 pub fn mark_text(name: &mut Ident) {
@@ -262,6 +275,12 @@ pub fn mark_text(name: &mut Ident) {
         name.value.make_ascii_lowercase();
         name.quote_style = Some(OF_TEXT);
     }
+}
+
+/// Says of a name that it is one of `eventTime`.
+pub fn mark_time(name: &mut Ident) {
+    name.value.make_ascii_lowercase();
+    name.quote_style = Some(OF_TIME);
 }
 
 /// Calls that make a text, of a time or of a part of its text.

@@ -4,9 +4,11 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, visit_expressions_mut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, Select, SelectItem,
+    SetExpr, visit_expressions, visit_expressions_mut,
 };
 
+use super::groups::at_place;
 use super::template::{expression, with_arguments};
 
 /// Stands between a name and what tells it from others. No query has it in a name.
@@ -126,6 +128,51 @@ pub fn grouped(select: &mut Select) {
     }
 }
 
+/// The same of calls, aggregates and those of windows: `stddev(bytes), stddev(CAST(bytes AS DOUBLE))`.
+pub fn called(select: &mut Select) {
+    let mut calls: Vec<(String, String)> = Vec::new();
+    let mut find = |expr: &Expr| {
+        if let Expr::Function(_) = expr {
+            calls.push((expr.to_string(), without_casts(expr)));
+        }
+        ControlFlow::<()>::Continue(())
+    };
+    // the closures never break
+    let _ = visit_expressions(&select.projection, &mut find);
+    let _ = visit_expressions(&select.having, &mut find);
+    let _ = visit_expressions(&select.qualify, &mut find);
+    let has_cast = |text: &str, bare: &str| text.to_ascii_lowercase() != bare;
+    if !calls.iter().any(|(text, bare)| has_cast(text, bare)) {
+        return;
+    }
+    let keys: Vec<String> = keys(select).iter().map(ToString::to_string).collect();
+    let mut tell = |expr: &mut Expr| {
+        let text = if let Expr::Function(_) = expr { expr.to_string() } else { String::new() };
+        let place = calls.iter().position(|(call, _)| *call == text);
+        let Some(place) = place.filter(|_| !keys.contains(&text)) else { return ControlFlow::<()>::Continue(()) };
+        let bare = &calls[place].1;
+        let is_also = |(other, bare_other): &(String, String)| bare_other == bare && *other != text;
+        if has_cast(&text, bare)
+            && calls.iter().any(is_also)
+            && let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expr
+            && let Some(cast) = list.args.iter_mut().find_map(argument_with_cast)
+        {
+            *cast = with_arguments(&format!("CASE WHEN {place} = {place} THEN arg1 END"), &[cast]);
+        }
+        ControlFlow::Continue(())
+    };
+    let _ = visit_expressions_mut(&mut select.projection, &mut tell);
+    let _ = visit_expressions_mut(&mut select.having, &mut tell);
+    let _ = visit_expressions_mut(&mut select.qualify, &mut tell);
+}
+
+/// An argument that is of a column, and has a cast within.
+fn argument_with_cast(arg: &mut FunctionArg) -> Option<&mut Expr> {
+    let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg else { return None };
+    let is_constant = matches!(&*expr, Expr::Cast { expr, .. } if matches!(expr.as_ref(), Expr::Value(_)));
+    (!is_constant && expr.to_string().to_ascii_lowercase() != without_casts(expr)).then_some(expr)
+}
+
 /// What rows are grouped by, `GROUP BY 1` being the first column.
 fn keys(select: &Select) -> Vec<Expr> {
     let GroupByExpr::Expressions(by, _) = &select.group_by else { return Vec::new() };
@@ -135,15 +182,7 @@ fn keys(select: &Select) -> Vec<Expr> {
         }
         key => vec![key],
     });
-    let column = |key: &Expr| {
-        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) =
-            select.projection.get(key.to_string().parse::<usize>().ok()?.checked_sub(1)?)?
-        else {
-            return None;
-        };
-        Some(expr.clone())
-    };
-    each.map(|key| column(key).unwrap_or_else(|| key.clone())).collect()
+    each.map(|key| at_place(key, &select.projection).unwrap_or_else(|| key.clone())).collect()
 }
 
 /// An expression as DataFusion calls it, in lower case.

@@ -1,0 +1,170 @@
+//! What rows are grouped by, `GROUP BY ()` and `ROLLUP (1, 2)`, and what groups are ordered by → the same in words that DataFusion 55 knows.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, Ident, OrderByExpr, Select, SelectItem, visit_expressions, visit_expressions_mut,
+};
+
+use super::template::call_name;
+use super::unnest;
+
+/// Puts a set of no keys in the place of `()`, which makes all rows one group, and columns of SELECT in the places of their numbers within
+/// ROLLUP and its like, where a number is taken for a constant.
+pub fn in_words(select: &mut Select) {
+    let Select { group_by, projection, .. } = select;
+    let GroupByExpr::Expressions(by, _) = group_by else { return };
+    for key in by {
+        match key {
+            Expr::Tuple(parts) if parts.is_empty() => *key = Expr::GroupingSets(vec![Vec::new()]),
+            Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
+                for key in sets.iter_mut().flatten() {
+                    if let Some(column) = at_place(key, projection) {
+                        *key = column;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Columns of the archive that AWS's tables lack: who groups by such a name means what SELECT calls so, where it calls something so.
+const OURS: [&str; 3] = ["account", "region", "day"];
+
+/// Puts what SELECT calls `day`, `date_trunc('day', eventTime) AS day`, in the place of that name in GROUP BY. `is_ours` is whether a table that
+/// is asked has the column: a column that a subquery gives is what it is.
+pub fn by_alias(select: &mut Select, is_ours: impl Fn(&Ident) -> bool) {
+    let Select { group_by, projection, .. } = select;
+    let GroupByExpr::Expressions(by, _) = group_by else { return };
+    let meant = |key: &Expr| {
+        let Expr::Identifier(name) = key else { return None };
+        if !OURS.iter().any(|ours| name.value.eq_ignore_ascii_case(ours)) || !is_ours(name) {
+            return None;
+        }
+        let is_called = |(alias, _): &(&Ident, &Expr)| alias.value.eq_ignore_ascii_case(&name.value);
+        let (_, expr) = projection.iter().filter_map(named).find(is_called)?;
+        is_of_other_columns(expr, name).then(|| expr.clone())
+    };
+    for key in by {
+        match key {
+            Expr::GroupingSets(sets) | Expr::Cube(sets) | Expr::Rollup(sets) => {
+                for key in sets.iter_mut().flatten() {
+                    if let Some(expr) = meant(key) {
+                        *key = expr;
+                    }
+                }
+            }
+            key => {
+                if let Some(expr) = meant(key) {
+                    *key = expr;
+                }
+            }
+        }
+    }
+}
+
+/// Whether rows can be grouped by it, and it does not ask for the column of this name itself.
+fn is_of_other_columns(expr: &Expr, name: &Ident) -> bool {
+    let is_other = visit_expressions(expr, |expr| {
+        let is_same = matches!(expr, Expr::Identifier(other) if other.value.eq_ignore_ascii_case(&name.value));
+        let is_over = matches!(expr, Expr::Function(call) if call.over.is_some());
+        if is_same || is_over || is_aggregate(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    is_other.is_continue() && !matches!(expr, Expr::Value(_))
+}
+
+/// The column of SELECT that a number from 1 on is the place of.
+pub fn at_place(key: &Expr, columns: &[SelectItem]) -> Option<Expr> {
+    let place = key.to_string().parse::<usize>().ok()?.checked_sub(1)?;
+    match columns.get(place)? {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
+        _ => None,
+    }
+}
+
+/// Puts what SELECT calls a call in the place of that call in ORDER BY, where names within are those of columns of SELECT too: of
+/// `SELECT sum(bytes) AS bytes ... ORDER BY sum(bytes)` the last is no sum of the first for whoever types it. Other aggregates are of the
+/// columns of the table, where there is one.
+pub fn ordered(select: &Select, order: &mut [OrderByExpr]) {
+    let named: Vec<(&Ident, &Expr)> = select.projection.iter().filter_map(named).collect();
+    let is_named = |expr: &Expr| match expr {
+        Expr::Identifier(name) if named.iter().any(|(alias, _)| alias.value.eq_ignore_ascii_case(&name.value)) => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    };
+    let table = match select.from.as_slice() {
+        [from] if from.joins.is_empty() => unnest::name(&from.relation),
+        _ => None,
+    };
+    for order in order {
+        let _ = visit_expressions_mut(&mut order.expr, |expr| {
+            if matches!(expr, Expr::Function(_)) && visit_expressions(&*expr, is_named).is_break() {
+                let typed = expr.to_string();
+                let same = named.iter().find(|(_, known)| is_same(&known.to_string(), &typed));
+                match (same, &table) {
+                    (Some((alias, _)), _) => *expr = Expr::Identifier((*alias).clone()),
+                    (None, Some(table)) if is_aggregate(expr) => of_table(expr, table, is_named),
+                    (None, _) => {}
+                }
+            }
+            ControlFlow::<()>::Continue(())
+        }); // the closure never breaks
+    }
+}
+
+/// Aggregates. What else is called may be of what SELECT calls so.
+const AGGREGATES: [&str; 23] = [
+    "any_value",
+    "approx_distinct",
+    "approx_percentile",
+    "arbitrary",
+    "array_agg",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "count",
+    "count_if",
+    "first_value",
+    "histogram",
+    "last_value",
+    "listagg",
+    "map_agg",
+    "max",
+    "max_by",
+    "min",
+    "min_by",
+    "stddev",
+    "string_agg",
+    "sum",
+    "variance",
+];
+
+fn is_aggregate(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(call) if call_name(call).is_some_and(|name| AGGREGATES.contains(&name.as_str())))
+}
+
+/// Writes the table before names that SELECT gives too.
+fn of_table(call: &mut Expr, table: &Ident, is_named: impl Fn(&Expr) -> ControlFlow<()>) {
+    let _ = visit_expressions_mut(call, |expr| {
+        if let Expr::Identifier(name) = &*expr
+            && is_named(expr).is_break()
+        {
+            *expr = Expr::CompoundIdentifier(vec![table.clone(), name.clone()]);
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
+}
+
+fn named(item: &SelectItem) -> Option<(&Ident, &Expr)> {
+    match item {
+        SelectItem::ExprWithAlias { expr, alias } => Some((alias, expr)),
+        _ => None,
+    }
+}
+
+/// Whether two expressions are written alike: in any case, but for constants and what stands in quotes.
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || !one.contains(['\'', '"']) && one.eq_ignore_ascii_case(other)
+}
