@@ -15,7 +15,7 @@ use crate::rule::Severity;
 use crate::time::Timestamp;
 use entity::{Entity, links};
 use join::Node;
-use risk::{Reason, Risk, bits, is_evidence};
+use risk::{Reason, Risk, bits, is_evidence, is_firm};
 use tactic::Tactic;
 
 /// Names an incident by its earliest evidence, so that it stays the same while the incident grows. Earlier evidence that
@@ -105,6 +105,7 @@ pub fn incidents(findings: &[Finding]) -> Vec<Incident> {
         last_seen: finding.last_seen,
         id: finding.id,
         is_evidence: is_evidence(finding),
+        is_firm: is_firm(finding),
         links: links(finding),
     };
     let nodes: Vec<Node> = sorted.iter().map(node).collect();

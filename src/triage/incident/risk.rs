@@ -156,7 +156,12 @@ pub fn steps(evidence: &[&Finding]) -> Vec<(Timestamp, Tactic)> {
 }
 
 fn firm<'a>(evidence: &[&'a Finding]) -> Vec<&'a Finding> {
-    evidence.iter().copied().filter(|finding| finding.severity >= Severity::Medium).collect()
+    evidence.iter().copied().filter(|finding| is_firm(finding)).collect()
+}
+
+/// Whether a finding is of medium severity or above.
+pub fn is_firm(finding: &Finding) -> bool {
+    finding.severity >= Severity::Medium
 }
 
 /// 3 bits for each tactic past the first, 2 more for each that is a step forward. What was reached in one instant is no
