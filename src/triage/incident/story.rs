@@ -1,5 +1,6 @@
 //! An incident → what an analyst reads of it, in the order in which it is asked.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::Incident;
@@ -24,7 +25,7 @@ pub struct Story {
     pub touched: Vec<String>,
     /// What its rules are known to be wrong about.
     pub benign: Vec<String>,
-    /// What to do, in the order of what happened.
+    /// What to do: of the gravest findings first, of equal ones those furthest along the kill chain, then the earliest.
     pub next: Vec<String>,
     /// Ids of the events, each once, in order of time. A finding knows those of its first ten matches.
     pub events: Vec<String>,
@@ -71,7 +72,7 @@ impl Story {
             steps_left_out,
             touched: capped(touched(incident)),
             benign: capped(distinct(benign)),
-            next: capped(distinct(rules.iter().map(|finding| finding.remedy.clone()))),
+            next: capped(next(incident)),
             events: distinct(
                 incident.findings.iter().flat_map(|found| found.event_ids.iter().map(|(_, id)| id.clone())),
             ),
@@ -178,6 +179,13 @@ fn steps(incident: &Incident) -> Vec<Step> {
     steps
 }
 
+/// What the rules advise. What stops the harm that is being done stands before what asks how it began.
+fn next(incident: &Incident) -> Vec<String> {
+    let mut evidence: Vec<&Finding> = incident.findings.iter().filter(|finding| is_evidence(finding)).collect();
+    evidence.sort_by_key(|finding| Reverse((finding.severity, Tactic::of(&finding.tags))));
+    distinct(evidence.iter().map(|finding| finding.remedy.clone()))
+}
+
 fn on<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
     let all = findings.into_iter().flat_map(|finding| &finding.resources).map(|resource| resource.short());
     match &distinct(all)[..] {
@@ -278,6 +286,24 @@ mod tests {
         assert_eq!(story.next, ["Ask the owner.", "Call them."]);
         assert_eq!(story.events, ["e"]);
         assert_eq!(story.touched[0], "account 111122223333, us-east-1: user/eve and user/tom");
+    }
+
+    #[test]
+    fn what_to_do_about_the_gravest_comes_first() {
+        let remedy = |severity: &str, tactic: &str, hour: f64| {
+            let mut found = finding(&format!("a/{severity}/{tactic}"), severity, hour, 9.0);
+            found.remedy = format!("{severity} {tactic}");
+            found.tags = vec![format!("attack.{tactic}")];
+            found
+        };
+        let found = [
+            remedy("low", "impact", 0.0),
+            remedy("high", "discovery", 0.1),
+            remedy("high", "impact", 0.2),
+            remedy("critical", "execution", 1.0),
+        ];
+        let story = Story::of(&incidents(&found)[0], |_| None);
+        assert_eq!(story.next, ["critical execution", "high impact", "high discovery", "low impact"]);
     }
 
     #[test]
