@@ -207,12 +207,35 @@ fn touched(incident: &Incident) -> Vec<String> {
             false => format!("{name}: {}", listed(&things, 10)),
         });
     }
+    let others = other_accounts(incident);
+    if !others.is_empty() {
+        lines.push(format!("other accounts in it: {}", listed(&others, 10)));
+    }
     let risk = |risk: &super::risk::Risk| format!("{} ({:.1})", risk.entity, risk.bits);
     let risks: Vec<_> = incident.entities.iter().take(3).map(risk).collect();
     if !risks.is_empty() {
         lines.push(format!("most at risk, in bits: {}", risks.join(", ")));
     }
     lines
+}
+
+/// Accounts that the findings name and that none of them is of: whom a snapshot was shared with, whom a role lets in, who came in.
+fn other_accounts(incident: &Incident) -> Vec<String> {
+    let own: BTreeSet<&str> = incident.findings.iter().map(|finding| finding.account.as_str()).collect();
+    let texts = |finding: &'_ Finding| -> Vec<String> {
+        let evidence = finding.evidence.iter().map(|(_, value)| value);
+        let names =
+            finding.resources.iter().map(|resource| &resource.0).chain(&finding.actor).chain(&finding.assumed_by);
+        evidence.chain(names).flat_map(|text| accounts(text)).map(str::to_owned).collect()
+    };
+    let named = incident.findings.iter().flat_map(texts);
+    distinct(named.filter(|account| !own.contains(account.as_str())))
+}
+
+/// Twelve digits that stand alone, as in a list, or between the colons of an ARN. Those in the name of a bucket are part of that.
+fn accounts(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|sign: char| !sign.is_ascii_alphanumeric() && !"-_./…".contains(sign));
+    words.filter(|word| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn capped(mut lines: Vec<String>) -> Vec<String> {
@@ -322,6 +345,23 @@ mod tests {
         assert_eq!(story.timeline.iter().map(step).collect::<Vec<_>>(), expected);
         assert_eq!(story.timeline[1].time, at_hour(1.0));
         assert_eq!(story.timeline[1].tactic, Some(Tactic::Impact));
+    }
+
+    #[test]
+    fn other_accounts_are_named() {
+        let mut shared = finding("a/shared", "high", 0.0, 9.0);
+        shared.evidence = vec![
+            ("shared_with".into(), r#"{"items":[{"userId":"444455556666"}]}"#.into()),
+            (
+                "policy".into(),
+                r#"{"AWS": "arn:aws:iam::777788889999:root", "of": "arn:aws:iam::111122223333:root"}"#.into(),
+            ),
+            ("bucket".into(), "logs-222233334444/AWSLogs/222233334444".into()),
+            ("cut".into(), "444455556667…".into()),
+        ];
+        let story = Story::of(&incidents(&[shared])[0], |_| None);
+        assert!(story.touched.contains(&"other accounts in it: 444455556666 and 777788889999".into()), "{story:?}");
+        assert_eq!(Story::of(&attack(), |_| None).touched.iter().filter(|line| line.starts_with("other")).count(), 0);
     }
 
     #[test]
