@@ -55,6 +55,13 @@ pub struct Term {
     pub why: String,
 }
 
+impl Term {
+    /// The bits to the hundredth, as they are written: who adds them up gets the same from a file as from the state.
+    pub fn hundredths(&self) -> f64 {
+        (self.bits * 100.0).round() / 100.0
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     pub id: FindingId,
