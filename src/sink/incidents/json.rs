@@ -26,6 +26,7 @@ struct Shown<'a> {
     timeline: Vec<ShownStep<'a>>,
     touched: &'a [String],
     entities: Vec<ShownRisk>,
+    related: &'a [String],
     benign: &'a [String],
     next: &'a [String],
     /// At most 500.
@@ -81,6 +82,7 @@ impl<'a> From<&'a Told> for Shown<'a> {
             timeline: story.timeline.iter().map(step).collect(),
             touched: &story.touched,
             entities: incident.entities.iter().map(risk).collect(),
+            related: &story.related,
             benign: &story.benign,
             next: &story.next,
             finding_ids: incident.findings.iter().map(|finding| finding.id.to_string()).collect(),

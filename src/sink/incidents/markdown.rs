@@ -48,6 +48,9 @@ fn story(Told { incident, story }: &Told, out: &mut dyn Write) -> io::Result<()>
         writeln!(out, "\nand {} more", story.steps_left_out)?;
     }
     list("What is touched", story.touched.clone(), "-", out)?;
+    if !story.related.is_empty() {
+        list("Before and after", story.related.clone(), "-", out)?;
+    }
     list("What would make it benign", or_nothing(&story.benign, "nothing that its rules know of"), "-", out)?;
     list("Next", story.next.clone(), "1.", out)?;
     list("Events", or_nothing(&story.events, "no record has an id"), "-", out)

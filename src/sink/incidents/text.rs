@@ -101,6 +101,9 @@ pub fn story(told: &Told, look: Look, out: &mut dyn Write) -> io::Result<()> {
     part("How unusual", marked("- ", &or_nothing(&story.how_unusual, "no finding says how rare it is")))?;
     part("Timeline", timeline(story))?;
     part("What is touched", marked("- ", &story.touched))?;
+    if !story.related.is_empty() {
+        part("Before and after", marked("- ", &story.related))?;
+    }
     part("What would make it benign", marked("- ", &or_nothing(&story.benign, "nothing that its rules know of")))?;
     part("Next", story.next.iter().zip(1..).map(|(step, number)| (format!("{number}. "), step.clone())).collect())?;
     part("Events", marked("", &or_nothing(&[story.events.join(" ")], "no record has an id")))

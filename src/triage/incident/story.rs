@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::Incident;
+use super::entity::Entity;
 use super::risk::is_evidence;
 use super::tactic::Tactic;
 use crate::finding::Finding;
@@ -23,6 +24,8 @@ pub struct Story {
     pub steps_left_out: usize,
     /// What was acted on, and who is at risk.
     pub touched: Vec<String>,
+    /// Incidents before and after it of the same principals or keys, in order of time, and what they share.
+    pub related: Vec<String>,
     /// What its rules are known to be wrong about.
     pub benign: Vec<String>,
     /// What to do: of the gravest findings first, of equal ones those furthest along the kill chain, then the earliest.
@@ -48,14 +51,16 @@ pub struct Step {
 impl Story {
     pub const LINES_MAX: usize = 25;
     const REASONS: usize = 3;
+    /// Related incidents that are named: those nearest in time.
+    const RELATED_MAX: usize = 10;
 
     /// Whether the timeline has to say who did what.
     pub fn has_several_actors(&self) -> bool {
         self.timeline.windows(2).any(|pair| pair[0].who != pair[1].who)
     }
 
-    /// The story of an incident. `false_positives` is what a rule, by its id, is known to be wrong about.
-    pub fn of<'a>(incident: &Incident, false_positives: impl Fn(&str) -> Option<&'a str>) -> Story {
+    /// The story of one of `all` incidents. `false_positives` is what a rule, by its id, is known to be wrong about.
+    pub fn of<'a>(incident: &Incident, all: &[Incident], false_positives: impl Fn(&str) -> Option<&'a str>) -> Story {
         let rules = one_of_each_rule(incident);
         let benign = rules.iter().filter_map(|finding| {
             let text = false_positives(&finding.rule).filter(|text| !text.is_empty())?;
@@ -71,6 +76,7 @@ impl Story {
             timeline,
             steps_left_out,
             touched: capped(touched(incident)),
+            related: related(incident, all),
             benign: capped(distinct(benign)),
             next: capped(next(incident)),
             events: distinct(
@@ -238,6 +244,38 @@ fn accounts(text: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// Whoever waits for longer than what is joined goes on in another incident.
+fn related(incident: &Incident, all: &[Incident]) -> Vec<String> {
+    let own = incident.entities.iter().map(|risk| &risk.entity);
+    let own: BTreeSet<&Entity> =
+        own.filter(|entity| matches!(entity, Entity::Principal(..) | Entity::Key(_))).collect();
+    let in_common = |other: &Incident| -> Vec<String> {
+        let theirs = other.entities.iter().map(|risk| &risk.entity);
+        theirs.filter(|entity| own.contains(entity)).map(Entity::to_string).collect()
+    };
+    let others = all.iter().filter(|other| other.id != incident.id);
+    let mut others: Vec<(&Incident, Vec<String>)> = others.map(|other| (other, in_common(other))).collect();
+    others.retain(|(_, names)| !names.is_empty());
+    others.sort_by_key(|(other, _)| (apart(incident, other), other.id));
+    let more = others.len().saturating_sub(Story::RELATED_MAX);
+    others.truncate(Story::RELATED_MAX);
+    others.sort_by_key(|(other, _)| (other.first_seen, other.id));
+    let line = |(other, names): &(&Incident, Vec<String>)| {
+        let id = &other.id.to_string()[..8];
+        let (severity, title) = (other.severity, &other.lead().title);
+        format!("{id}, {severity}, from {}: {title}; by {}", other.first_seen, listed(names, 3))
+    };
+    let mut lines: Vec<String> = others.iter().map(line).collect();
+    lines.extend((more > 0).then(|| format!("and {more} more")));
+    lines
+}
+
+/// Microseconds between two incidents, 0 where one begins before the other is over.
+fn apart(a: &Incident, b: &Incident) -> i64 {
+    let (before, after) = (a.first_seen.0.saturating_sub(b.last_seen.0), b.first_seen.0.saturating_sub(a.last_seen.0));
+    before.max(after).max(0)
+}
+
 fn capped(mut lines: Vec<String>) -> Vec<String> {
     let more = lines.len().saturating_sub(Story::LINES_MAX);
     if more > 0 {
@@ -290,7 +328,7 @@ mod tests {
 
     #[test]
     fn it_is_told_in_order() {
-        let story = Story::of(&attack(), |rule| (rule == "a/user").then_some("Terraform."));
+        let story = Story::of(&attack(), &[], |rule| (rule == "a/user").then_some("Terraform."));
         assert_eq!(
             story.what_happened,
             "user/bob, from 198.51.100.7, in account 111122223333: a/key happened (user/eve +1); 3 findings in all, for \
@@ -325,7 +363,7 @@ mod tests {
             remedy("high", "impact", 0.2),
             remedy("critical", "execution", 1.0),
         ];
-        let story = Story::of(&incidents(&found)[0], |_| None);
+        let story = Story::of(&incidents(&found)[0], &[], |_| None);
         assert_eq!(story.next, ["critical execution", "high impact", "high discovery", "low impact"]);
     }
 
@@ -335,7 +373,7 @@ mod tests {
         again.resources = vec![Resource("user/kim".into())];
         let mut found = attack().findings;
         found.push(again);
-        let story = Story::of(&incidents(&found)[0], |_| None);
+        let story = Story::of(&incidents(&found)[0], &[], |_| None);
         let step = |step: &Step| format!("{} {} {} x{} {}", step.time, step.title, step.on, step.count, step.is_noise);
         let expected = [
             "1970-01-01T00:00:00Z a/key happened user/eve +2 x2 false",
@@ -345,6 +383,32 @@ mod tests {
         assert_eq!(story.timeline.iter().map(step).collect::<Vec<_>>(), expected);
         assert_eq!(story.timeline[1].time, at_hour(1.0));
         assert_eq!(story.timeline[1].tactic, Some(Tactic::Impact));
+    }
+
+    #[test]
+    fn what_the_same_principals_did_days_apart_is_related() {
+        let at_days = |days: &[f64]| -> Vec<Incident> {
+            let all = days.iter().map(|day| finding("a/key", "high", day * 24.0, 9.0)).collect::<Vec<_>>();
+            let mut stranger = finding("a/other", "high", 0.0, 9.0);
+            stranger.actor = Some("arn:aws:iam::111122223333:user/tom".into());
+            incidents(&[&all[..], &[stranger]].concat())
+        };
+        let all = at_days(&[0.0, 5.0, 12.0]);
+        let middle = all.iter().find(|one| one.first_seen == at_hour(120.0)).unwrap();
+        let of = |hour: f64, time: &str| {
+            let one = all.iter().find(|one| one.first_seen == at_hour(hour) && one.who() == ["user/bob"]).unwrap();
+            let id = &one.id.to_string()[..8];
+            format!("{id}, high, from {time}: a/key happened; by user/bob of 111122223333")
+        };
+        let expected = [of(0.0, "1970-01-01T00:00:00Z"), of(288.0, "1970-01-13T00:00:00Z")];
+        assert_eq!(Story::of(middle, &all, |_| None).related, expected);
+        // of many those that are nearest
+        let days: Vec<f64> = (0..13).map(f64::from).collect();
+        let all = at_days(&days);
+        let first = all.iter().find(|one| one.first_seen == at_hour(0.0) && one.who() == ["user/bob"]).unwrap();
+        let related = Story::of(first, &all, |_| None).related;
+        assert!(related[0].contains("from 1970-01-02") && related[9].contains("from 1970-01-11"), "{related:?}");
+        assert_eq!((related.len(), related.last().unwrap().as_str()), (11, "and 2 more"));
     }
 
     #[test]
@@ -359,9 +423,10 @@ mod tests {
             ("bucket".into(), "logs-222233334444/AWSLogs/222233334444".into()),
             ("cut".into(), "444455556667…".into()),
         ];
-        let story = Story::of(&incidents(&[shared])[0], |_| None);
+        let story = Story::of(&incidents(&[shared])[0], &[], |_| None);
         assert!(story.touched.contains(&"other accounts in it: 444455556666 and 777788889999".into()), "{story:?}");
-        assert_eq!(Story::of(&attack(), |_| None).touched.iter().filter(|line| line.starts_with("other")).count(), 0);
+        let story = Story::of(&attack(), &[], |_| None);
+        assert!(!story.touched.iter().any(|line| line.starts_with("other")), "{story:?}");
     }
 
     #[test]
