@@ -158,6 +158,11 @@ impl Finding {
         )
     }
 
+    /// As much of the id as commands are given: they take the beginning of one.
+    pub fn short_id(&self) -> String {
+        self.id.to_string()[..8].to_owned()
+    }
+
     /// The actor as people say it: `role/name`, `user/name`, `root`, or whatever the log calls it. People who act in a role
     /// come before it (`eve@example.com (AdministratorAccess)`, `eve@example.com +2 (role/ops)`); the sessions of programs
     /// are left out.

@@ -31,6 +31,10 @@ pub fn write(findings: &[Finding], look: Look, out: &mut dyn Write) -> io::Resul
         header.push("ACCOUNT");
         rows.iter_mut().zip(findings).for_each(|(row, finding)| row.push(plain(&finding.account)));
     }
+    if width >= 100 {
+        header.push("ID");
+        rows.iter_mut().zip(findings).for_each(|(row, finding)| row.push(finding.short_id()));
+    }
     if narrow {
         // the other severities have eight letters at most
         let wide = rows.iter_mut().filter(|row| row[SEVERITY] == Severity::Informational.as_str());
@@ -225,6 +229,18 @@ mod tests {
         }
         assert!(!text.contains("ACCOUNT") && text.lines().all(|line| line == line.trim_end()), "{text}");
         assert_eq!(shown(&[], Look::default()), "no findings\n");
+    }
+
+    #[test]
+    fn a_row_has_the_beginning_of_the_id_that_other_commands_ask_for() {
+        let found = one_match("a/b", "bob", Timestamp(0), "e");
+        let row = |width: u16| {
+            let text = shown(std::slice::from_ref(&found), Look { width: Some(width), color: false });
+            text.lines().nth(1).unwrap().to_owned()
+        };
+        let id = found.id.to_string();
+        assert!(row(160).ends_with(&format!("  1      {}", &id[..8])), "{}", row(160));
+        assert!(!row(80).contains(&id[..8]), "{}", row(80));
     }
 
     #[test]
