@@ -35,6 +35,11 @@ impl FindingId {
         id.copy_from_slice(&hash.finalize().as_bytes()[..16]);
         FindingId(id)
     }
+
+    /// As much of it as commands are given: they take the beginning of one.
+    pub fn short(&self) -> String {
+        self.to_string()[..8].to_owned()
+    }
 }
 
 impl fmt::Display for FindingId {
@@ -156,11 +161,6 @@ impl Finding {
             (&self.account, &self.region, &self.actor, &self.source_ip),
             (&self.rule, Reverse(self.confidence as u8), &self.tags, &self.remedy),
         )
-    }
-
-    /// As much of the id as commands are given: they take the beginning of one.
-    pub fn short_id(&self) -> String {
-        self.id.to_string()[..8].to_owned()
     }
 
     /// The actor as people say it: `role/name`, `user/name`, `root`, or whatever the log calls it. People who act in a role

@@ -33,7 +33,7 @@ pub fn write(findings: &[Finding], look: Look, out: &mut dyn Write) -> io::Resul
     }
     if width >= 100 {
         header.push("ID");
-        rows.iter_mut().zip(findings).for_each(|(row, finding)| row.push(finding.short_id()));
+        rows.iter_mut().zip(findings).for_each(|(row, finding)| row.push(finding.id.short()));
     }
     if narrow {
         // the other severities have eight letters at most

@@ -44,6 +44,8 @@ struct ShownReason<'a> {
 #[derive(Serialize)]
 struct ShownStep<'a> {
     time: String,
+    /// The first of its findings.
+    finding: String,
     tactic: Option<&'a str>,
     title: &'a str,
     who: &'a str,
@@ -94,6 +96,7 @@ impl<'a> From<&'a Told> for Shown<'a> {
 fn step(step: &Step) -> ShownStep<'_> {
     ShownStep {
         time: step.time.to_string(),
+        finding: step.finding.to_string(),
         tactic: step.tactic.map(|tactic| tactic.as_str()),
         title: &step.title,
         who: &step.who,

@@ -39,10 +39,11 @@ fn story(Told { incident, story }: &Told, out: &mut dyn Write) -> io::Result<()>
     let why = story.why_now.iter().map(|(bits, why)| format!("{bits:+.1} bits: {why}")).collect();
     list("Why now", why, "-", out)?;
     list("How unusual", or_nothing(&story.how_unusual, "no finding says how rare it is"), "-", out)?;
-    writeln!(out, "\n### Timeline\n\n| time | tactic | what |\n|---|---|---|")?;
+    writeln!(out, "\n### Timeline\n\n| time | finding | tactic | what |\n|---|---|---|---|")?;
     for step in &story.timeline {
         let tactic = step.tactic.map_or("-", |tactic| tactic.as_str());
-        writeln!(out, "| {} | {tactic} | {} |", clock(step.time), escaped(&deed(step, story)))?;
+        let (time, id) = (clock(step.time), step.finding.short());
+        writeln!(out, "| {time} | `{id}` | {tactic} | {} |", escaped(&deed(step, story)))?;
     }
     if story.steps_left_out > 0 {
         writeln!(out, "\nand {} more", story.steps_left_out)?;

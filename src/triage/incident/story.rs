@@ -7,7 +7,7 @@ use super::Incident;
 use super::entity::Entity;
 use super::risk::is_evidence;
 use super::tactic::Tactic;
-use crate::finding::Finding;
+use crate::finding::{Finding, FindingId};
 use crate::time::Timestamp;
 
 /// The parts of a story. Each list has at most [`Story::LINES_MAX`] lines and then says how many more there are.
@@ -38,6 +38,8 @@ pub struct Story {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub time: Timestamp,
+    /// The first of its findings.
+    pub finding: FindingId,
     pub tactic: Option<Tactic>,
     pub title: String,
     pub who: String,
@@ -169,6 +171,7 @@ fn steps(incident: &Incident) -> Vec<Step> {
     }
     let step = |(_, is_noise, of): (&str, bool, Vec<&Finding>)| Step {
         time: of[0].first_seen,
+        finding: of[0].id,
         tactic: Tactic::of(&of[0].tags),
         title: of[0].title.clone(),
         who: of[0].who(),
@@ -382,6 +385,7 @@ mod tests {
         ];
         assert_eq!(story.timeline.iter().map(step).collect::<Vec<_>>(), expected);
         assert_eq!(story.timeline[1].time, at_hour(1.0));
+        assert_eq!(story.timeline[0].finding, attack().findings[0].id, "the first of two");
         assert_eq!(story.timeline[1].tactic, Some(Tactic::Impact));
     }
 
