@@ -19,7 +19,7 @@ use crate::pipeline::summary::plural;
 use crate::rule::Severity;
 use crate::sink::incidents::{Told, json, markdown, text};
 use crate::sink::read_back;
-use crate::triage::incident::story::Story;
+use crate::triage::incident::story::{Identities, Story};
 use crate::triage::incident::{Incident, incidents};
 
 #[derive(Args)]
@@ -83,8 +83,9 @@ pub fn run(flags: &Incidents) -> Result<ExitCode, Failure> {
     }
     shown.truncate(flags.limit);
     let benign = benign(flags, &config).or_usage()?;
+    let identities = Identities::of(&incidents);
     let tell = |incident: &Incident| {
-        let story = Story::of(incident, &incidents, |rule| benign.get(rule).map(String::as_str));
+        let story = Story::of(incident, &identities, |rule| benign.get(rule).map(String::as_str));
         Told { incident: incident.clone(), story }
     };
     let told: Vec<Told> = shown.into_iter().map(tell).collect();

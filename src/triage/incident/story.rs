@@ -1,12 +1,12 @@
 //! An incident → what an analyst reads of it, in the order in which it is asked.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Incident;
 use super::entity::Entity;
 use super::risk::is_evidence;
 use super::tactic::Tactic;
+use super::{Incident, IncidentId};
 use crate::finding::{Finding, FindingId};
 use crate::time::Timestamp;
 
@@ -50,6 +50,22 @@ pub struct Step {
     pub is_noise: bool,
 }
 
+/// Which incidents each principal and each key is in.
+pub struct Identities<'a>(BTreeMap<&'a Entity, Vec<&'a Incident>>);
+
+impl<'a> Identities<'a> {
+    pub fn of(all: &'a [Incident]) -> Identities<'a> {
+        let mut identities: BTreeMap<&Entity, Vec<&Incident>> = BTreeMap::new();
+        for incident in all {
+            let entities = incident.entities.iter().map(|risk| &risk.entity);
+            for entity in entities.filter(|entity| matches!(entity, Entity::Principal(..) | Entity::Key(_))) {
+                identities.entry(entity).or_default().push(incident);
+            }
+        }
+        Identities(identities)
+    }
+}
+
 impl Story {
     pub const LINES_MAX: usize = 25;
     const REASONS: usize = 3;
@@ -61,8 +77,13 @@ impl Story {
         self.timeline.windows(2).any(|pair| pair[0].who != pair[1].who)
     }
 
-    /// The story of one of `all` incidents. `false_positives` is what a rule, by its id, is known to be wrong about.
-    pub fn of<'a>(incident: &Incident, all: &[Incident], false_positives: impl Fn(&str) -> Option<&'a str>) -> Story {
+    /// The story of an incident. `identities` are those of all there are, and `false_positives` is what a rule, by its id, is known
+    /// to be wrong about.
+    pub fn of<'a>(
+        incident: &Incident,
+        identities: &Identities,
+        false_positives: impl Fn(&str) -> Option<&'a str>,
+    ) -> Story {
         let rules = one_of_each_rule(incident);
         let benign = rules.iter().filter_map(|finding| {
             let text = false_positives(&finding.rule).filter(|text| !text.is_empty())?;
@@ -78,7 +99,7 @@ impl Story {
             timeline,
             steps_left_out,
             touched: capped(touched(incident)),
-            related: related(incident, all),
+            related: related(incident, identities),
             benign: capped(distinct(benign)),
             next: capped(next(incident)),
             events: distinct(
@@ -248,17 +269,15 @@ fn accounts(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whoever waits for longer than what is joined goes on in another incident.
-fn related(incident: &Incident, all: &[Incident]) -> Vec<String> {
-    let own = incident.entities.iter().map(|risk| &risk.entity);
-    let own: BTreeSet<&Entity> =
-        own.filter(|entity| matches!(entity, Entity::Principal(..) | Entity::Key(_))).collect();
-    let in_common = |other: &Incident| -> Vec<String> {
-        let theirs = other.entities.iter().map(|risk| &risk.entity);
-        theirs.filter(|entity| own.contains(entity)).map(Entity::to_string).collect()
-    };
-    let others = all.iter().filter(|other| other.id != incident.id);
-    let mut others: Vec<(&Incident, Vec<String>)> = others.map(|other| (other, in_common(other))).collect();
-    others.retain(|(_, names)| !names.is_empty());
+fn related(incident: &Incident, identities: &Identities) -> Vec<String> {
+    let mut others: BTreeMap<IncidentId, (&Incident, Vec<String>)> = BTreeMap::new();
+    for entity in incident.entities.iter().map(|risk| &risk.entity) {
+        for &other in identities.0.get(entity).into_iter().flatten() {
+            others.entry(other.id).or_insert((other, Vec::new())).1.push(entity.to_string());
+        }
+    }
+    others.remove(&incident.id);
+    let mut others: Vec<(&Incident, Vec<String>)> = others.into_values().collect();
     others.sort_by_key(|(other, _)| (apart(incident, other), other.id));
     let more = others.len().saturating_sub(Story::RELATED_MAX);
     others.truncate(Story::RELATED_MAX);
@@ -331,7 +350,7 @@ mod tests {
 
     #[test]
     fn it_is_told_in_order() {
-        let story = Story::of(&attack(), &[], |rule| (rule == "a/user").then_some("Terraform."));
+        let story = Story::of(&attack(), &Identities::of(&[]), |rule| (rule == "a/user").then_some("Terraform."));
         assert_eq!(
             story.what_happened,
             "user/bob, from 198.51.100.7, in account 111122223333: a/key happened (user/eve +1); 3 findings in all, for \
@@ -366,7 +385,7 @@ mod tests {
             remedy("high", "impact", 0.2),
             remedy("critical", "execution", 1.0),
         ];
-        let story = Story::of(&incidents(&found)[0], &[], |_| None);
+        let story = Story::of(&incidents(&found)[0], &Identities::of(&[]), |_| None);
         assert_eq!(story.next, ["critical execution", "high impact", "high discovery", "low impact"]);
     }
 
@@ -376,7 +395,7 @@ mod tests {
         again.resources = vec![Resource("user/kim".into())];
         let mut found = attack().findings;
         found.push(again);
-        let story = Story::of(&incidents(&found)[0], &[], |_| None);
+        let story = Story::of(&incidents(&found)[0], &Identities::of(&[]), |_| None);
         let step = |step: &Step| format!("{} {} {} x{} {}", step.time, step.title, step.on, step.count, step.is_noise);
         let expected = [
             "1970-01-01T00:00:00Z a/key happened user/eve +2 x2 false",
@@ -405,12 +424,12 @@ mod tests {
             format!("{id}, high, from {time}: a/key happened; by user/bob of 111122223333")
         };
         let expected = [of(0.0, "1970-01-01T00:00:00Z"), of(288.0, "1970-01-13T00:00:00Z")];
-        assert_eq!(Story::of(middle, &all, |_| None).related, expected);
+        assert_eq!(Story::of(middle, &Identities::of(&all), |_| None).related, expected);
         // of many those that are nearest
         let days: Vec<f64> = (0..13).map(f64::from).collect();
         let all = at_days(&days);
         let first = all.iter().find(|one| one.first_seen == at_hour(0.0) && one.who() == ["user/bob"]).unwrap();
-        let related = Story::of(first, &all, |_| None).related;
+        let related = Story::of(first, &Identities::of(&all), |_| None).related;
         assert!(related[0].contains("from 1970-01-02") && related[9].contains("from 1970-01-11"), "{related:?}");
         assert_eq!((related.len(), related.last().unwrap().as_str()), (11, "and 2 more"));
     }
@@ -427,9 +446,9 @@ mod tests {
             ("bucket".into(), "logs-222233334444/AWSLogs/222233334444".into()),
             ("cut".into(), "444455556667…".into()),
         ];
-        let story = Story::of(&incidents(&[shared])[0], &[], |_| None);
+        let story = Story::of(&incidents(&[shared])[0], &Identities::of(&[]), |_| None);
         assert!(story.touched.contains(&"other accounts in it: 444455556666 and 777788889999".into()), "{story:?}");
-        let story = Story::of(&attack(), &[], |_| None);
+        let story = Story::of(&attack(), &Identities::of(&[]), |_| None);
         assert!(!story.touched.iter().any(|line| line.starts_with("other")), "{story:?}");
     }
 
