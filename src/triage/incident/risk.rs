@@ -124,8 +124,10 @@ fn faded(finding: &Finding, at: Timestamp) -> f64 {
     weight(finding) * (-age_hours(finding, at) / HALF_LIFE_HOURS).exp2()
 }
 
+/// Hours from a finding to a time after or before it; none where it lasted then.
 fn age_hours(finding: &Finding, at: Timestamp) -> f64 {
-    at.0.saturating_sub(finding.last_seen.0) as f64 / MICROS_PER_HOUR as f64
+    let (before, after) = (at.0.saturating_sub(finding.last_seen.0), finding.first_seen.0.saturating_sub(at.0));
+    before.max(after).max(0) as f64 / MICROS_PER_HOUR as f64
 }
 
 fn repeats(finding: &Finding, matches: u64) -> f64 {

@@ -356,11 +356,11 @@ mod tests {
             "user/bob, from 198.51.100.7, in account 111122223333: a/key happened (user/eve +1); 3 findings in all, for \
              persistence and impact, from 1970-01-01T00:00:00Z to 1970-01-01T01:00:00Z."
         );
-        // nine bits an hour ago are 9 * 2^(-1/6)
+        // six bits an hour after the gravest are 6 * 2^(-1/6)
         let why: Vec<_> = story.why_now.iter().map(|(bits, why)| format!("{bits:.2} {why}")).collect();
         let expected = [
-            "8.02 a/key happened: severity +9.0, faded over 1 h",
-            "6.50 a/user happened: severity +4.0, rarity +2.0, 4 matches +0.5",
+            "9.00 a/key happened: severity +9.0",
+            "5.85 a/user happened: severity +4.0, rarity +2.0, faded over 1 h, 4 matches +0.5",
             "5.00 2 tactics of an attack: persistence, then impact",
         ];
         assert_eq!(why, expected);
