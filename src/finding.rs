@@ -163,6 +163,11 @@ impl Finding {
         )
     }
 
+    /// Whether `resources` may lack some: it has as many as it can.
+    pub fn has_more_resources(&self) -> bool {
+        self.resources.len() >= Finding::RESOURCES_MAX
+    }
+
     /// The actor as people say it: `role/name`, `user/name`, `root`, or whatever the log calls it. People who act in a role
     /// come before it (`eve@example.com (AdministratorAccess)`, `eve@example.com +2 (role/ops)`); the sessions of programs
     /// are left out.

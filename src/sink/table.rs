@@ -161,7 +161,10 @@ fn on(finding: &Finding) -> String {
     match &finding.resources[..] {
         [] => "-".to_owned(),
         [only] => plain(&only.short()),
-        [first, rest @ ..] => format!("{} +{}", plain(&first.short()), rest.len()),
+        [first, rest @ ..] => {
+            let or_more = if finding.has_more_resources() { " or more" } else { "" };
+            format!("{} +{}{or_more}", plain(&first.short()), rest.len())
+        }
     }
 }
 

@@ -133,7 +133,7 @@ fn what_happened(incident: &Incident) -> String {
     let accounts = distinct(incident.findings.iter().map(|finding| finding.account.clone()));
     text.push_str(&format!(", in account {}: {}", listed(&accounts, 3), lead.title.trim_end_matches('.')));
     if !lead.resources.is_empty() {
-        text.push_str(&format!(" ({})", on([lead])));
+        text.push_str(&format!(" ({})", on(&[lead])));
     }
     text.push_str(&match incident.size {
         1 => "; one finding".to_owned(),
@@ -196,7 +196,7 @@ fn steps(incident: &Incident) -> Vec<Step> {
         tactic: Tactic::of(&of[0].tags),
         title: of[0].title.clone(),
         who: of[0].who(),
-        on: on(of.iter().copied()),
+        on: on(&of),
         count: of.iter().fold(0, |count, finding| count.saturating_add(finding.count)),
         is_noise,
     };
@@ -216,12 +216,13 @@ fn next(incident: &Incident) -> Vec<String> {
     distinct(evidence.iter().map(|finding| finding.remedy.clone()))
 }
 
-fn on<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
-    let all = findings.into_iter().flat_map(|finding| &finding.resources).map(|resource| resource.short());
+fn on(findings: &[&Finding]) -> String {
+    let all = findings.iter().flat_map(|finding| &finding.resources).map(|resource| resource.short());
+    let or_more = if findings.iter().any(|finding| finding.has_more_resources()) { " or more" } else { "" };
     match &distinct(all)[..] {
         [] => String::new(),
         [only] => only.clone(),
-        [first, rest @ ..] => format!("{first} +{}", rest.len()),
+        [first, rest @ ..] => format!("{first} +{}{or_more}", rest.len()),
     }
 }
 
@@ -450,6 +451,17 @@ mod tests {
         assert!(story.touched.contains(&"other accounts in it: 444455556666 and 777788889999".into()), "{story:?}");
         let story = Story::of(&attack(), &Identities::of(&[]), |_| None);
         assert!(!story.touched.iter().any(|line| line.starts_with("other")), "{story:?}");
+    }
+
+    #[test]
+    fn resources_that_a_finding_had_no_room_for_are_not_left_unsaid() {
+        let with = |count: usize| {
+            let mut found = finding("a/key", "high", 0.0, 9.0);
+            found.resources = (0..count).map(|n| Resource(format!("key/{n:02}"))).collect();
+            Story::of(&incidents(&[found])[0], &Identities::of(&[]), |_| None).timeline[0].on.clone()
+        };
+        assert_eq!(with(Finding::RESOURCES_MAX), "key/00 +19 or more");
+        assert_eq!(with(Finding::RESOURCES_MAX - 1), "key/00 +18");
     }
 
     #[test]
