@@ -209,11 +209,32 @@ fn steps(incident: &Incident) -> Vec<Step> {
     steps
 }
 
-/// What the rules advise. What stops the harm that is being done stands before what asks how it began.
+/// What the rules advise, and about what. What stops the harm that is being done stands before what asks how it began.
 fn next(incident: &Incident) -> Vec<String> {
     let mut evidence: Vec<&Finding> = incident.findings.iter().filter(|finding| is_evidence(finding)).collect();
     evidence.sort_by_key(|finding| Reverse((finding.severity, Tactic::of(&finding.tags))));
-    distinct(evidence.iter().map(|finding| finding.remedy.clone()))
+    let mut steps: Vec<(&str, Vec<&Finding>)> = Vec::new();
+    for finding in evidence {
+        match steps.iter_mut().find(|(remedy, _)| *remedy == finding.remedy) {
+            Some((_, of)) => of.push(finding),
+            None => steps.push((&finding.remedy, vec![finding])),
+        }
+    }
+    let step = |(remedy, of): (&str, Vec<&Finding>)| match &things(&of)[..] {
+        [] => remedy.to_owned(),
+        [only] => format!("{only}: {remedy}"),
+        [first, rest @ ..] => format!("{first} +{}: {remedy}", rest.len()),
+    };
+    steps.into_iter().map(step).collect()
+}
+
+/// What findings were done to, but for who did it and the account as a whole.
+fn things(findings: &[&Finding]) -> Vec<String> {
+    let of = |finding: &Finding| -> Vec<String> {
+        let names = finding.resources.iter().map(|resource| resource.short());
+        names.filter(|name| *name != finding.who() && *name != finding.account).collect()
+    };
+    distinct(findings.iter().flat_map(|finding| of(finding)))
 }
 
 fn on(findings: &[&Finding]) -> String {
@@ -367,7 +388,7 @@ mod tests {
         assert_eq!(why, expected);
         assert_eq!(story.how_unusual, ["in 1 of 9 hours (+2.0 bits): a/user happened"]);
         assert_eq!(story.benign, ["a/user happened: Terraform."]);
-        assert_eq!(story.next, ["Ask the owner.", "Call them."]);
+        assert_eq!(story.next, ["user/eve +1: Ask the owner.", "Call them."]);
         assert_eq!(story.events, ["e"]);
         assert_eq!(story.touched[0], "account 111122223333, us-east-1: user/eve and user/tom");
     }
@@ -380,7 +401,7 @@ mod tests {
             found.tags = vec![format!("attack.{tactic}")];
             found
         };
-        let found = [
+        let mut found = [
             remedy("low", "impact", 0.0),
             remedy("high", "discovery", 0.1),
             remedy("high", "impact", 0.2),
@@ -388,6 +409,10 @@ mod tests {
         ];
         let story = Story::of(&incidents(&found)[0], &Identities::of(&[]), |_| None);
         assert_eq!(story.next, ["critical execution", "high impact", "high discovery", "low impact"]);
+        // who did it and the whole account are told already
+        found[1].resources = ["user/bob", "111122223333", "key/1"].map(|name| Resource(name.into())).to_vec();
+        let story = Story::of(&incidents(&found)[0], &Identities::of(&[]), |_| None);
+        assert_eq!(story.next[2], "key/1: high discovery");
     }
 
     #[test]
