@@ -35,6 +35,11 @@ impl FindingId {
         id.copy_from_slice(&hash.finalize().as_bytes()[..16]);
         FindingId(id)
     }
+
+    /// As much of it as commands are given: they take the beginning of one.
+    pub fn short(&self) -> String {
+        self.to_string()[..8].to_owned()
+    }
 }
 
 impl fmt::Display for FindingId {
@@ -53,6 +58,13 @@ pub struct Term {
     pub name: &'static str,
     pub bits: f64,
     pub why: String,
+}
+
+impl Term {
+    /// The bits to the hundredth, as they are written: who adds them up gets the same from a file as from the state.
+    pub fn hundredths(&self) -> f64 {
+        (self.bits * 100.0).round() / 100.0
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -151,6 +163,11 @@ impl Finding {
         )
     }
 
+    /// Whether `resources` may lack some: it has as many as it can.
+    pub fn has_more_resources(&self) -> bool {
+        self.resources.len() >= Finding::RESOURCES_MAX
+    }
+
     /// The actor as people say it: `role/name`, `user/name`, `root`, or whatever the log calls it. People who act in a role
     /// come before it (`eve@example.com (AdministratorAccess)`, `eve@example.com +2 (role/ops)`); the sessions of programs
     /// are left out.
@@ -216,11 +233,14 @@ impl Finding {
     }
 
     /// The sessions, where they are named for people: those of IAM Identity Center are, and so are mail addresses. Of other roles that is
-    /// what whoever assumed them chose to be called.
+    /// what whoever assumed them chose to be called, so that it names nobody where they are known and called otherwise.
     pub fn people(&self) -> &[String] {
-        let named = |session: &String| session.contains('@');
+        let named = |session: &&String| session.contains('@');
+        let is_of_assumer = |name: &String| self.assumed_by.iter().any(|arn| arn.rsplit('/').next() == Some(name));
+        let are_named = self.sessions.iter().any(|session| named(&session))
+            && (self.assumed_by.is_empty() || self.sessions.iter().filter(named).all(is_of_assumer));
         let role = self.actor().starts_with("role/");
-        match role && (permission_set(self.actor()).is_some() || self.sessions.iter().any(named)) {
+        match role && (permission_set(self.actor()).is_some() || are_named) {
             true => &self.sessions,
             false => &[],
         }
@@ -416,6 +436,16 @@ pub(crate) mod tests {
         check("ops", &["eve@x.org", "tom"], "eve@x.org +1 (role/ops)", "eve@x.org, tom in role/ops");
         check("web", &["i-0123"], "role/web", "role/web in session i-0123");
         check("web", &["i-0123", "i-0456"], "role/web", "role/web in sessions i-0123, i-0456");
+        // somebody else's name
+        let mut found = one_match("a/b", "arn:aws:iam::111122223333:role/ops", Timestamp(0), "e");
+        found.sessions = vec!["eve@x.org".into()];
+        let who = |found: &mut Finding, by: &str| {
+            found.assumed_by = vec![by.to_owned()];
+            found.who()
+        };
+        assert_eq!(who(&mut found, "arn:aws:iam::111122223333:user/tom"), "role/ops");
+        let sso = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/eve@x.org";
+        assert_eq!(who(&mut found, sso), "eve@x.org (role/ops)");
         let names = ["AROAEXAMPLE:eve", "AIDAEXAMPLE", "AROAEXAMPLE", "AROAEXAMPLE:", "111122223333:eve"];
         assert_eq!(names.map(session_name), [Some("eve"), None, None, None, None]);
     }

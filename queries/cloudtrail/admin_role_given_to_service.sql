@@ -8,6 +8,7 @@ SELECT eventTime,
        eventName,
        eventSource,
        requestParameters AS what,
+       (regexp_match(requestParameters, '(?i)arn:aws[a-z-]*:iam::[0-9]{12}:role/[^"\\]*(?:admin|poweruser)[^"\\]*'))[1] AS given_role,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'functionName', requestParameters ->> 'stackName', requestParameters ->> 'instanceProfileName', requestParameters ->> 'name', requestParameters ->> 'environmentName', requestParameters ->> 'domainId', requestParameters ->> 'trainingJobName', requestParameters ->> 'processingJobName', requestParameters ->> 'notebookInstanceName', requestParameters ->> 'modelName', requestParameters ->> 'family', requestParameters ->> 'serviceName', requestParameters ->> 'jobDefinitionName', requestParameters ->> 'jobName', requestParameters ->> 'applicationId', requestParameters ->> 'projectName', account) AS resource

@@ -2,7 +2,7 @@
 
 mod import;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,18 +14,21 @@ use super::archived::Home;
 use super::output::{self, Failure, OrFail};
 use crate::config::Config;
 use crate::detect::library;
-use crate::finding::Finding;
+use crate::finding::{Finding, FindingId};
 use crate::pipeline::feedback;
 use crate::rule::Confidence;
 use crate::sink::table::plain;
 use crate::time::Timestamp;
 use crate::triage::Triage;
 use crate::triage::feedback::{Judgement, Verdict};
+use crate::triage::incident::incidents;
+use crate::triage::incident::risk::is_evidence;
 
 #[derive(Args)]
 #[command(group = ArgGroup::new("judged").args(["findings", "import"]))]
 pub struct Feedback {
-    /// Findings that a verdict is on: their ids, or the beginning of each; without any, the verdicts so far are shown
+    /// Findings that a verdict is on: their ids, or that of an incident for all of its evidence, or the beginning of each;
+    /// without any, the verdicts so far are shown
     #[arg(value_name = "ID")]
     findings: Vec<String>,
     /// They are what their titles say
@@ -78,7 +81,8 @@ pub fn run(flags: &Feedback) -> Result<ExitCode, Failure> {
         }
         (ids, Some(verdict)) => {
             let findings = triage.findings();
-            let judged = ids.iter().map(|id| one(&findings, id)).collect::<anyhow::Result<Vec<_>>>().or_usage()?;
+            let named = ids.iter().map(|id| named(&findings, id)).collect::<anyhow::Result<Vec<_>>>().or_usage()?;
+            let judged = named.concat();
             add(&home, lines(flags, &judged, verdict).or_output()?).or_output()?;
             tell(&triage, &home, &config, &judged)?;
         }
@@ -132,15 +136,26 @@ fn add(home: &Home, lines: String) -> anyhow::Result<()> {
     }
 }
 
-/// The finding with an id that begins so, in capitals or not.
-fn one<'a>(findings: &'a [Finding], id: &str) -> anyhow::Result<&'a Finding> {
+/// The finding with an id that begins so, in capitals or not; where there is none, the evidence of an incident with such an id.
+fn named<'a>(findings: &'a [Finding], id: &str) -> anyhow::Result<Vec<&'a Finding>> {
     let digits = id.to_ascii_lowercase();
     let matching: Vec<_> = findings.iter().filter(|finding| finding.id.to_string().starts_with(&digits)).collect();
     match matching[..] {
-        [finding] => Ok(finding),
-        [] => Err(anyhow!("no finding of the archive has an id that begins with {id}")),
+        [finding] => Ok(vec![finding]),
+        [] => of_incident(findings, &digits)
+            .ok_or_else(|| anyhow!("no finding of the archive, and no incident, has an id that begins with {id}")),
         _ => Err(anyhow!("{} findings have an id that begins with {id}", matching.len())),
     }
+}
+
+/// The evidence of the one incident whose id begins so.
+fn of_incident<'a>(findings: &'a [Finding], digits: &str) -> Option<Vec<&'a Finding>> {
+    let mut incidents = incidents(findings);
+    incidents.retain(|incident| incident.id.to_string().starts_with(digits));
+    let [incident] = &incidents[..] else { return None };
+    let evidence = incident.findings.iter().filter(|finding| is_evidence(finding));
+    let ids: BTreeSet<FindingId> = evidence.map(|finding| finding.id).collect();
+    Some(findings.iter().filter(|finding| ids.contains(&finding.id)).collect())
 }
 
 /// A line for each verdict.

@@ -19,7 +19,7 @@ use crate::pipeline::summary::plural;
 use crate::rule::Severity;
 use crate::sink::incidents::{Told, json, markdown, text};
 use crate::sink::read_back;
-use crate::triage::incident::story::Story;
+use crate::triage::incident::story::{Identities, Story};
 use crate::triage::incident::{Incident, incidents};
 
 #[derive(Args)]
@@ -69,26 +69,27 @@ pub fn run(flags: &Incidents) -> Result<ExitCode, Failure> {
         [] => (archived(flags, &config).or_usage()?, true),
         files => read(files),
     };
-    let mut incidents = incidents(&findings);
+    let incidents = incidents(&findings);
     let severe = flags.fail_on.is_some_and(|least| incidents.iter().any(|incident| incident.severity >= least));
-    let all = incidents.len();
+    let mut shown: Vec<&Incident> = incidents.iter().collect();
     if let Some(id) = asked_for(flags) {
         let digits = id.to_ascii_lowercase();
-        let is_it = |incident: &Incident| incident.id.to_string().starts_with(&digits);
-        match incidents.iter().filter(|incident| is_it(incident)).count() {
-            1 => incidents.retain(is_it),
+        shown.retain(|incident| incident.id.to_string().starts_with(&digits));
+        match shown.len() {
+            1 => {}
             0 => return Err(Failure::Usage(anyhow!("no incident has an id that begins with {id}"))),
             many => return Err(Failure::Usage(anyhow!("{many} incidents have an id that begins with {id}"))),
         }
     }
-    incidents.truncate(flags.limit);
+    shown.truncate(flags.limit);
     let benign = benign(flags, &config).or_usage()?;
-    let tell = |incident: Incident| {
-        let story = Story::of(&incident, |rule| benign.get(rule).map(String::as_str));
-        Told { incident, story }
+    let identities = Identities::of(&incidents);
+    let tell = |incident: &Incident| {
+        let story = Story::of(incident, &identities, |rule| benign.get(rule).map(String::as_str));
+        Told { incident: incident.clone(), story }
     };
-    let told: Vec<Told> = incidents.into_iter().map(tell).collect();
-    output::unless_closed(write(flags, &told, all, findings.len())).or_output()?;
+    let told: Vec<Told> = shown.into_iter().map(tell).collect();
+    output::unless_closed(write(flags, &told, incidents.len(), findings.len())).or_output()?;
     Ok(match (is_whole, severe) {
         (false, _) => ExitCode::from(3),
         (true, true) => ExitCode::from(1),

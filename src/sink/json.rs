@@ -55,7 +55,7 @@ fn object<S: Serializer>(pairs: &[(String, String)], to: S) -> Result<S::Ok, S::
 impl<'a> From<&'a Finding> for Shown<'a> {
     fn from(finding: &'a Finding) -> Shown<'a> {
         let term = |term: &crate::finding::Term| {
-            let bits = (term.bits * 100.0).round() / 100.0;
+            let bits = term.hundredths();
             BTreeMap::from([("name", term.name.into()), ("bits", bits.into()), ("why", term.why.clone().into())])
         };
         Shown {

@@ -31,6 +31,10 @@ pub fn write(findings: &[Finding], look: Look, out: &mut dyn Write) -> io::Resul
         header.push("ACCOUNT");
         rows.iter_mut().zip(findings).for_each(|(row, finding)| row.push(plain(&finding.account)));
     }
+    if width >= 100 {
+        header.push("ID");
+        rows.iter_mut().zip(findings).for_each(|(row, finding)| row.push(finding.id.short()));
+    }
     if narrow {
         // the other severities have eight letters at most
         let wide = rows.iter_mut().filter(|row| row[SEVERITY] == Severity::Informational.as_str());
@@ -157,7 +161,10 @@ fn on(finding: &Finding) -> String {
     match &finding.resources[..] {
         [] => "-".to_owned(),
         [only] => plain(&only.short()),
-        [first, rest @ ..] => format!("{} +{}", plain(&first.short()), rest.len()),
+        [first, rest @ ..] => {
+            let or_more = if finding.has_more_resources() { " or more" } else { "" };
+            format!("{} +{}{or_more}", plain(&first.short()), rest.len())
+        }
     }
 }
 
@@ -225,6 +232,18 @@ mod tests {
         }
         assert!(!text.contains("ACCOUNT") && text.lines().all(|line| line == line.trim_end()), "{text}");
         assert_eq!(shown(&[], Look::default()), "no findings\n");
+    }
+
+    #[test]
+    fn a_row_has_the_beginning_of_the_id_that_other_commands_ask_for() {
+        let found = one_match("a/b", "bob", Timestamp(0), "e");
+        let row = |width: u16| {
+            let text = shown(std::slice::from_ref(&found), Look { width: Some(width), color: false });
+            text.lines().nth(1).unwrap().to_owned()
+        };
+        let id = found.id.to_string();
+        assert!(row(160).ends_with(&format!("  1      {}", &id[..8])), "{}", row(160));
+        assert!(!row(80).contains(&id[..8]), "{}", row(80));
     }
 
     #[test]

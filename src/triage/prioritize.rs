@@ -197,7 +197,8 @@ pub fn explanation(finding: &Finding) -> String {
     if let Some(resource) = finding.resources.first() {
         text.push_str(&format!(" on {}", resource.short()));
         if finding.resources.len() > 1 {
-            text.push_str(&format!(" and {} more", finding.resources.len() - 1));
+            let at_least = if finding.has_more_resources() { "at least " } else { "" };
+            text.push_str(&format!(" and {at_least}{} more", finding.resources.len() - 1));
         }
     }
     text.push_str(&format!(" in account {}, {}", finding.account, finding.region));

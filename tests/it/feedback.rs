@@ -244,6 +244,25 @@ fn what_logs_say_of_actors_and_accounts_steers_no_terminal() {
 }
 
 #[test]
+fn an_incident_is_judged_by_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    judge(folder.path());
+    let output = weir(&["incidents", "--archive", "a", "--format", "ndjson", "--limit", "1"], folder.path());
+    let incident = &lines(&output.stdout)[0];
+    let id = &incident["id"].as_str().unwrap()[..8];
+    let output = weir(&["feedback", id, "--confirmed", "--archive", "a"], folder.path());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let said = whole_lines(&folder.path().join("a/_weir/feedback.ndjson"));
+    let judged: Vec<&Value> = said.iter().map(|line| &line["finding"]).collect();
+    let of_incident = incident["finding_ids"].as_array().unwrap();
+    assert!(!judged.is_empty() && judged.iter().all(|finding| of_incident.contains(finding)), "{judged:?} {incident}");
+    // what its timeline names is among them
+    let steps = incident["timeline"].as_array().unwrap();
+    let evidence = steps.iter().filter(|step| step["usual"] == false);
+    assert!(evidence.map(|step| &step["finding"]).all(|finding| judged.contains(&finding)), "{judged:?} {incident}");
+}
+
+#[test]
 fn what_is_missing_from_a_verdict_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let said = |words: &[&str]| {

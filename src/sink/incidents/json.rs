@@ -26,6 +26,7 @@ struct Shown<'a> {
     timeline: Vec<ShownStep<'a>>,
     touched: &'a [String],
     entities: Vec<ShownRisk>,
+    related: &'a [String],
     benign: &'a [String],
     next: &'a [String],
     /// At most 500.
@@ -43,6 +44,8 @@ struct ShownReason<'a> {
 #[derive(Serialize)]
 struct ShownStep<'a> {
     time: String,
+    /// The first of its findings.
+    finding: String,
     tactic: Option<&'a str>,
     title: &'a str,
     who: &'a str,
@@ -81,6 +84,7 @@ impl<'a> From<&'a Told> for Shown<'a> {
             timeline: story.timeline.iter().map(step).collect(),
             touched: &story.touched,
             entities: incident.entities.iter().map(risk).collect(),
+            related: &story.related,
             benign: &story.benign,
             next: &story.next,
             finding_ids: incident.findings.iter().map(|finding| finding.id.to_string()).collect(),
@@ -92,6 +96,7 @@ impl<'a> From<&'a Told> for Shown<'a> {
 fn step(step: &Step) -> ShownStep<'_> {
     ShownStep {
         time: step.time.to_string(),
+        finding: step.finding.to_string(),
         tactic: step.tactic.map(|tactic| tactic.as_str()),
         title: &step.title,
         who: &step.who,

@@ -39,15 +39,19 @@ fn story(Told { incident, story }: &Told, out: &mut dyn Write) -> io::Result<()>
     let why = story.why_now.iter().map(|(bits, why)| format!("{bits:+.1} bits: {why}")).collect();
     list("Why now", why, "-", out)?;
     list("How unusual", or_nothing(&story.how_unusual, "no finding says how rare it is"), "-", out)?;
-    writeln!(out, "\n### Timeline\n\n| time | tactic | what |\n|---|---|---|")?;
+    writeln!(out, "\n### Timeline\n\n| time | finding | tactic | what |\n|---|---|---|---|")?;
     for step in &story.timeline {
         let tactic = step.tactic.map_or("-", |tactic| tactic.as_str());
-        writeln!(out, "| {} | {tactic} | {} |", clock(step.time), escaped(&deed(step, story)))?;
+        let (time, id) = (clock(step.time), step.finding.short());
+        writeln!(out, "| {time} | `{id}` | {tactic} | {} |", escaped(&deed(step, story)))?;
     }
     if story.steps_left_out > 0 {
         writeln!(out, "\nand {} more", story.steps_left_out)?;
     }
     list("What is touched", story.touched.clone(), "-", out)?;
+    if !story.related.is_empty() {
+        list("Before and after", story.related.clone(), "-", out)?;
+    }
     list("What would make it benign", or_nothing(&story.benign, "nothing that its rules know of"), "-", out)?;
     list("Next", story.next.clone(), "1.", out)?;
     list("Events", or_nothing(&story.events, "no record has an id"), "-", out)

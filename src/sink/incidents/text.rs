@@ -99,8 +99,11 @@ pub fn story(told: &Told, look: Look, out: &mut dyn Write) -> io::Result<()> {
         story.why_now.iter().map(|(bits, why)| (format!("{bits:>+5.1}  "), why.clone())).collect(),
     )?;
     part("How unusual", marked("- ", &or_nothing(&story.how_unusual, "no finding says how rare it is")))?;
-    part("Timeline", timeline(story))?;
+    part("Timeline", timeline(story, width))?;
     part("What is touched", marked("- ", &story.touched))?;
+    if !story.related.is_empty() {
+        part("Before and after", marked("- ", &story.related))?;
+    }
     part("What would make it benign", marked("- ", &or_nothing(&story.benign, "nothing that its rules know of")))?;
     part("Next", story.next.iter().zip(1..).map(|(step, number)| (format!("{number}. "), step.clone())).collect())?;
     part("Events", marked("", &or_nothing(&[story.events.join(" ")], "no record has an id")))
@@ -118,10 +121,12 @@ pub(super) fn or_nothing(lines: &[String], nothing: &str) -> Vec<String> {
     }
 }
 
-fn timeline(story: &Story) -> Vec<(String, String)> {
+fn timeline(story: &Story, width: usize) -> Vec<(String, String)> {
     let tactic = |step: &Step| step.tactic.map_or("-", |tactic| tactic.as_str());
     let wide = story.timeline.iter().map(|step| tactic(step).len()).max().unwrap_or(0);
-    let line = |step: &Step| (format!("{}  {:wide$}  ", clock(step.time), tactic(step)), deed(step, story));
+    // with less the room is for words
+    let id = |step: &Step| if width < 100 { String::new() } else { format!("{}  ", step.finding.short()) };
+    let line = |step: &Step| (format!("{}  {}{:wide$}  ", clock(step.time), id(step), tactic(step)), deed(step, story));
     let mut lines: Vec<_> = story.timeline.iter().map(line).collect();
     lines.extend((story.steps_left_out > 0).then(|| (String::new(), format!("and {} more", story.steps_left_out))));
     lines

@@ -49,6 +49,10 @@ pub enum Part {
     Either,
 }
 
+/// The column in which rules select the ARN of a role that was given to something that runs code. Some have the name of an instance
+/// profile there, which is no role.
+const GIVEN_ROLE: &str = "given_role";
+
 /// The entities of a finding, each once, in order.
 pub fn links(finding: &Finding) -> Vec<(Entity, Part)> {
     let mut parts = BTreeMap::new();
@@ -66,8 +70,11 @@ pub fn links(finding: &Finding) -> Vec<(Entity, Part)> {
         parts.entry(entity).or_insert(Part::Assumed);
     }
     let on = finding.resources.iter().flat_map(|resource| acted_on(&resource.0, &finding.account));
+    // code acts as the role that it was given
+    let given = finding.evidence.iter().filter(|(name, value)| name == GIVEN_ROLE && value.contains(":role/"));
+    let given = given.flat_map(|(_, value)| acted_on(value, &finding.account));
     let keys = finding.evidence.iter().filter(|(_, value)| is_key(value));
-    for entity in on.chain(keys.map(|(_, value)| Entity::Key(value.clone()))) {
+    for entity in on.chain(given).chain(keys.map(|(_, value)| Entity::Key(value.clone()))) {
         let part = if matches!(entity, Entity::Key(_)) { Part::Either } else { Part::ActedOn };
         parts.entry(entity).or_insert(part);
     }
@@ -257,6 +264,17 @@ mod tests {
             (Entity::Session(session.into()), Part::Assumed),
         ];
         assert_eq!(links(&found), expected);
+    }
+
+    #[test]
+    fn a_role_that_code_was_given_is_acted_on() {
+        let mut found = one_match("a/b", "arn:aws:iam::111122223333:user/eve", Timestamp(0), "e");
+        (found.source_ip, found.resources) = (None, Vec::new());
+        let role = "arn:aws:iam::111122223333:role/ops/admin".to_owned();
+        found.evidence = vec![("given_role".into(), role.clone()), ("what".into(), role)];
+        assert_eq!(links(&found), [(principal("role/admin"), Part::ActedOn), (principal("user/eve"), Part::Acts)]);
+        found.evidence[0].1 = "admin-profile".into();
+        assert_eq!(links(&found), [(principal("user/eve"), Part::Acts)]);
     }
 
     #[test]

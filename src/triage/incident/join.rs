@@ -32,11 +32,18 @@ pub struct Node {
     pub id: FindingId,
     /// Evidence joins, and keeps an incident open. Noise is put to the evidence that it is nearest to, and joins nothing.
     pub is_evidence: bool,
+    /// Of medium severity or above. What is less does not join by what it was done to: honest people read the secret that a thief reads.
+    pub is_firm: bool,
     /// In order, each once.
     pub links: Vec<(Entity, Part)>,
 }
 
 impl Node {
+    /// Whether it joins with others that share this entity.
+    fn joins_by(&self, entity: &Entity) -> bool {
+        self.is_evidence && (self.is_firm || !matches!(entity, Entity::Thing(..)))
+    }
+
     /// Those who act, each once: one who assumed a role and what the role did then are one who acts, as a session stands for its role.
     fn actors(&self) -> Vec<&Entity> {
         let of = |part: Part, is: fn(&Entity) -> bool| -> Vec<&Entity> {
@@ -72,7 +79,7 @@ fn groups_from(nodes: &[Node], joins_from: f64) -> Vec<Vec<usize>> {
     let mut joined = Joined::new(nodes.len());
     let mut of_evidence: BTreeMap<&Entity, (Vec<Stretch>, Spans)> = BTreeMap::new();
     for (&entity, members) in &of_entity {
-        let noise = members.iter().map(|(place, _)| *place).filter(|place| !nodes[*place].is_evidence).collect();
+        let noise = members.iter().map(|(place, _)| *place).filter(|place| !nodes[*place].joins_by(entity)).collect();
         let noise = Noise::of(nodes, noise);
         let mut joining = stretches_of(nodes, entity, members);
         joining.retain(|stretch| {
@@ -127,7 +134,7 @@ impl Spans {
     }
 }
 
-/// The noise on one entity.
+/// What is found of one entity and does not join by it.
 struct Noise {
     places: Vec<usize>,
     spans: Spans,
@@ -184,11 +191,11 @@ impl Shared {
     }
 }
 
-/// The evidence among `members`, parted where nothing happened for too long.
+/// What joins by the entity among `members`, parted where nothing happened for too long.
 fn stretches_of(nodes: &[Node], entity: &Entity, members: &[(usize, Part)]) -> Vec<Stretch> {
     // an address that somebody connected to is nothing that is handed on
     let is_identity = matches!(entity, Entity::Principal(..) | Entity::Session(_) | Entity::Key(_));
-    let evidence: Vec<_> = members.iter().copied().filter(|(place, _)| nodes[*place].is_evidence).collect();
+    let evidence: Vec<_> = members.iter().copied().filter(|(place, _)| nodes[*place].joins_by(entity)).collect();
     let mut joined = Joined::new(evidence.len());
     // the latest end so far, and who has it
     let mut open: Option<(i64, usize)> = None;
@@ -270,7 +277,7 @@ mod tests {
 
     const MINUTE: i64 = MICROS_PER_HOUR / 60;
 
-    /// `minutes what`: evidence from one minute to another, `-` before it for noise; `what` are entities, a principal that
+    /// `minutes what`: evidence from one minute to another, `-` before it for noise, `?` for what is low; `what` are entities, a principal that
     /// acts as `eve`, one that is acted on as `>eve`, one that assumed the role as `<eve`, a thing as `#x`, an address as `@x` or `~x`, a
     /// session as `%x` (`=x` where it assumed the role), a key as `$x`.
     fn nodes(lines: &[(i64, i64, &str)]) -> Vec<Node> {
@@ -290,7 +297,8 @@ mod tests {
             last_seen: Timestamp(to * MINUTE),
             id: FindingId([number as u8; 16]),
             is_evidence: !what.starts_with("- "),
-            links: what.trim_start_matches("- ").split(' ').map(link).collect(),
+            is_firm: !what.starts_with("? "),
+            links: what.trim_start_matches(['-', '?', ' ']).split(' ').map(link).collect(),
         };
         lines.iter().enumerate().map(node).collect()
     }
@@ -306,6 +314,19 @@ mod tests {
         check(&[(0, 60, "eve"), (180, 180, "eve")], &[&[0, 1]]);
         check(&[(0, 0, "eve"), (1, 1, "bob")], &[&[0], &[1]]);
         check(&[(0, 0, "eve @a"), (1, 1, "bob @a"), (2, 2, "bob #x"), (3, 3, "tom #x")], &[&[0, 1, 2, 3]]);
+    }
+
+    #[test]
+    fn what_is_low_joins_by_who_acts_and_not_by_what_it_was_done_to() {
+        check(&[(0, 0, "eve #secret"), (1, 1, "? hana #secret")], &[&[0], &[1]]);
+        check(&[(0, 0, "eve #secret"), (1, 1, "? eve #other")], &[&[0, 1]]);
+        check(&[(0, 0, "? eve >admin"), (1, 1, "admin #x")], &[&[0, 1]]);
+        // it tells of hubs all the same
+        let names: Vec<String> = (0..6).map(|n| format!("? user{n} #secret")).collect();
+        let mut lines: Vec<_> = names.iter().map(|what| (0, 0, &**what)).collect();
+        lines.extend([(1, 1, "eve #secret"), (2, 2, "bob #secret")]);
+        assert_eq!(groups(&nodes(&lines)).len(), 8);
+        assert_eq!(groups(&nodes(&lines[6..])).len(), 1);
     }
 
     #[test]

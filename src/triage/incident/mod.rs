@@ -15,7 +15,7 @@ use crate::rule::Severity;
 use crate::time::Timestamp;
 use entity::{Entity, links};
 use join::Node;
-use risk::{Reason, Risk, bits, is_evidence};
+use risk::{Reason, Risk, bits, is_evidence, is_firm};
 use tactic::Tactic;
 
 /// Names an incident by its earliest evidence, so that it stays the same while the incident grows. Earlier evidence that
@@ -46,7 +46,8 @@ impl fmt::Display for IncidentId {
 pub struct Incident {
     pub id: IncidentId,
     pub severity: Severity,
-    /// Bits of log2 odds at the time of the last evidence: [`risk::reasons`] says of what.
+    /// Bits of log2 odds at the time of the last evidence of high severity or above, or of any where there is none such:
+    /// [`risk::reasons`] says of what.
     pub score: f64,
     /// What the score is made of, the largest part first.
     pub reasons: Vec<Reason>,
@@ -105,6 +106,7 @@ pub fn incidents(findings: &[Finding]) -> Vec<Incident> {
         last_seen: finding.last_seen,
         id: finding.id,
         is_evidence: is_evidence(finding),
+        is_firm: is_firm(finding),
         links: links(finding),
     };
     let nodes: Vec<Node> = sorted.iter().map(node).collect();
@@ -128,9 +130,12 @@ fn incident(group: &[(&Finding, &Node)]) -> Option<Incident> {
     let first = *found.first().expect("a group has evidence");
     let last_seen = found.iter().map(|finding| finding.last_seen).max().unwrap_or(first.last_seen);
 
-    let risks = risk::risks(&with_entities, last_seen);
+    // what is less grave and comes later makes an attack no older
+    let grave = found.iter().filter(|finding| finding.severity >= Severity::High);
+    let at = grave.map(|finding| finding.last_seen).max().unwrap_or(last_seen);
+    let risks = risk::risks(&with_entities, at);
     let tactics = risk::tactics(&found);
-    let reasons = risk::reasons(&found, &risks, &risk::steps(&found), last_seen);
+    let reasons = risk::reasons(&found, &risks, &risk::steps(&found), at);
     let score: f64 = reasons.iter().map(|reason| reason.bits).sum();
     let worst = found.iter().map(|finding| finding.severity).max();
     let is_of_one_rule = found.iter().all(|finding| finding.rule == first.rule);

@@ -44,7 +44,7 @@ pub struct Risk {
 
 /// The finding's terms, added up.
 pub fn bits(finding: &Finding) -> f64 {
-    finding.terms.iter().map(|term| term.bits).sum()
+    finding.terms.iter().map(Term::hundredths).sum()
 }
 
 /// What a finding is worth to an incident: its bits, of its rarity no more than its severity allows.
@@ -54,15 +54,15 @@ fn weight(finding: &Finding) -> f64 {
 
 fn counted(finding: &Finding, term: &Term) -> f64 {
     match term.name {
-        "rarity" => term.bits.min((RARITY_FOR_SEVERITY * prior(finding.severity)).max(1.0)),
-        _ => term.bits,
+        "rarity" => term.hundredths().min((RARITY_FOR_SEVERITY * prior(finding.severity)).max(1.0)),
+        _ => term.hundredths(),
     }
 }
 
 /// Whether a finding counts: its bits are above zero, and it is no habit of its actor's. The rest is noise, which is shown
 /// where it belongs and changes nothing.
 pub fn is_evidence(finding: &Finding) -> bool {
-    let habit = |term: &Term| term.name == "rarity" && term.bits < 0.0;
+    let habit = |term: &Term| term.name == "rarity" && term.hundredths() < 0.0;
     bits(finding) > 0.0 && !finding.terms.iter().any(habit)
 }
 
@@ -124,8 +124,10 @@ fn faded(finding: &Finding, at: Timestamp) -> f64 {
     weight(finding) * (-age_hours(finding, at) / HALF_LIFE_HOURS).exp2()
 }
 
+/// Hours from a finding to a time after or before it; none where it lasted then.
 fn age_hours(finding: &Finding, at: Timestamp) -> f64 {
-    at.0.saturating_sub(finding.last_seen.0) as f64 / MICROS_PER_HOUR as f64
+    let (before, after) = (at.0.saturating_sub(finding.last_seen.0), finding.first_seen.0.saturating_sub(at.0));
+    before.max(after).max(0) as f64 / MICROS_PER_HOUR as f64
 }
 
 fn repeats(finding: &Finding, matches: u64) -> f64 {
@@ -156,7 +158,12 @@ pub fn steps(evidence: &[&Finding]) -> Vec<(Timestamp, Tactic)> {
 }
 
 fn firm<'a>(evidence: &[&'a Finding]) -> Vec<&'a Finding> {
-    evidence.iter().copied().filter(|finding| finding.severity >= Severity::Medium).collect()
+    evidence.iter().copied().filter(|finding| is_firm(finding)).collect()
+}
+
+/// Whether a finding is of medium severity or above.
+pub fn is_firm(finding: &Finding) -> bool {
+    finding.severity >= Severity::Medium
 }
 
 /// 3 bits for each tactic past the first, 2 more for each that is a step forward. What was reached in one instant is no
@@ -224,7 +231,7 @@ pub fn reasons(
 fn why(part: &Part, at: Timestamp, other: Option<&Risk>) -> String {
     let (finding, matches) = (part.best, part.matches);
     let term = |term: &Term| match counted(finding, term) {
-        all if all == term.bits => format!("{} {all:+.1}", term.name),
+        all if all == term.hundredths() => format!("{} {all:+.1}", term.name),
         some => format!("{} {some:+.1} of {:+.1}", term.name, term.bits),
     };
     let mut why: Vec<String> = finding.terms.iter().map(term).collect();
@@ -274,6 +281,14 @@ mod tests {
         let findings: Vec<_> = evidence.iter().map(|(rule, word)| finding(rule, word, 0.0, 1.0)).collect();
         let findings: Vec<_> = findings.iter().collect();
         assert_eq!(severity(&findings, score), expected, "{evidence:?} {score}");
+    }
+
+    #[test]
+    fn bits_count_as_they_are_written() {
+        let mut found = finding("a", "medium", 0.0, 9.994);
+        assert_eq!((bits(&found), weight(&found)), (9.99, 9.99));
+        found.terms[0].bits = 0.004;
+        assert!(!is_evidence(&found));
     }
 
     #[test]

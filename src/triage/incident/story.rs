@@ -1,11 +1,13 @@
 //! An incident → what an analyst reads of it, in the order in which it is asked.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Incident;
+use super::entity::Entity;
 use super::risk::is_evidence;
 use super::tactic::Tactic;
-use crate::finding::Finding;
+use super::{Incident, IncidentId};
+use crate::finding::{Finding, FindingId};
 use crate::time::Timestamp;
 
 /// The parts of a story. Each list has at most [`Story::LINES_MAX`] lines and then says how many more there are.
@@ -22,9 +24,11 @@ pub struct Story {
     pub steps_left_out: usize,
     /// What was acted on, and who is at risk.
     pub touched: Vec<String>,
+    /// Incidents before and after it of the same principals or keys, in order of time, and what they share.
+    pub related: Vec<String>,
     /// What its rules are known to be wrong about.
     pub benign: Vec<String>,
-    /// What to do, in the order of what happened.
+    /// What to do: of the gravest findings first, of equal ones those furthest along the kill chain, then the earliest.
     pub next: Vec<String>,
     /// Ids of the events, each once, in order of time. A finding knows those of its first ten matches.
     pub events: Vec<String>,
@@ -34,6 +38,8 @@ pub struct Story {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub time: Timestamp,
+    /// The first of its findings.
+    pub finding: FindingId,
     pub tactic: Option<Tactic>,
     pub title: String,
     pub who: String,
@@ -44,17 +50,40 @@ pub struct Step {
     pub is_noise: bool,
 }
 
+/// Which incidents each principal and each key is in.
+pub struct Identities<'a>(BTreeMap<&'a Entity, Vec<&'a Incident>>);
+
+impl<'a> Identities<'a> {
+    pub fn of(all: &'a [Incident]) -> Identities<'a> {
+        let mut identities: BTreeMap<&Entity, Vec<&Incident>> = BTreeMap::new();
+        for incident in all {
+            let entities = incident.entities.iter().map(|risk| &risk.entity);
+            for entity in entities.filter(|entity| matches!(entity, Entity::Principal(..) | Entity::Key(_))) {
+                identities.entry(entity).or_default().push(incident);
+            }
+        }
+        Identities(identities)
+    }
+}
+
 impl Story {
     pub const LINES_MAX: usize = 25;
     const REASONS: usize = 3;
+    /// Related incidents that are named: those nearest in time.
+    const RELATED_MAX: usize = 10;
 
     /// Whether the timeline has to say who did what.
     pub fn has_several_actors(&self) -> bool {
         self.timeline.windows(2).any(|pair| pair[0].who != pair[1].who)
     }
 
-    /// The story of an incident. `false_positives` is what a rule, by its id, is known to be wrong about.
-    pub fn of<'a>(incident: &Incident, false_positives: impl Fn(&str) -> Option<&'a str>) -> Story {
+    /// The story of an incident. `identities` are those of all there are, and `false_positives` is what a rule, by its id, is known
+    /// to be wrong about.
+    pub fn of<'a>(
+        incident: &Incident,
+        identities: &Identities,
+        false_positives: impl Fn(&str) -> Option<&'a str>,
+    ) -> Story {
         let rules = one_of_each_rule(incident);
         let benign = rules.iter().filter_map(|finding| {
             let text = false_positives(&finding.rule).filter(|text| !text.is_empty())?;
@@ -70,8 +99,9 @@ impl Story {
             timeline,
             steps_left_out,
             touched: capped(touched(incident)),
+            related: related(incident, identities),
             benign: capped(distinct(benign)),
-            next: capped(distinct(rules.iter().map(|finding| finding.remedy.clone()))),
+            next: capped(next(incident)),
             events: distinct(
                 incident.findings.iter().flat_map(|found| found.event_ids.iter().map(|(_, id)| id.clone())),
             ),
@@ -103,7 +133,7 @@ fn what_happened(incident: &Incident) -> String {
     let accounts = distinct(incident.findings.iter().map(|finding| finding.account.clone()));
     text.push_str(&format!(", in account {}: {}", listed(&accounts, 3), lead.title.trim_end_matches('.')));
     if !lead.resources.is_empty() {
-        text.push_str(&format!(" ({})", on([lead])));
+        text.push_str(&format!(" ({})", on(&[lead])));
     }
     text.push_str(&match incident.size {
         1 => "; one finding".to_owned(),
@@ -162,10 +192,11 @@ fn steps(incident: &Incident) -> Vec<Step> {
     }
     let step = |(_, is_noise, of): (&str, bool, Vec<&Finding>)| Step {
         time: of[0].first_seen,
+        finding: of[0].id,
         tactic: Tactic::of(&of[0].tags),
         title: of[0].title.clone(),
         who: of[0].who(),
-        on: on(of.iter().copied()),
+        on: on(&of),
         count: of.iter().fold(0, |count, finding| count.saturating_add(finding.count)),
         is_noise,
     };
@@ -178,12 +209,41 @@ fn steps(incident: &Incident) -> Vec<Step> {
     steps
 }
 
-fn on<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> String {
-    let all = findings.into_iter().flat_map(|finding| &finding.resources).map(|resource| resource.short());
+/// What the rules advise, and about what. What stops the harm that is being done stands before what asks how it began.
+fn next(incident: &Incident) -> Vec<String> {
+    let mut evidence: Vec<&Finding> = incident.findings.iter().filter(|finding| is_evidence(finding)).collect();
+    evidence.sort_by_key(|finding| Reverse((finding.severity, Tactic::of(&finding.tags))));
+    let mut steps: Vec<(&str, Vec<&Finding>)> = Vec::new();
+    for finding in evidence {
+        match steps.iter_mut().find(|(remedy, _)| *remedy == finding.remedy) {
+            Some((_, of)) => of.push(finding),
+            None => steps.push((&finding.remedy, vec![finding])),
+        }
+    }
+    let step = |(remedy, of): (&str, Vec<&Finding>)| match &things(&of)[..] {
+        [] => remedy.to_owned(),
+        [only] => format!("{only}: {remedy}"),
+        [first, rest @ ..] => format!("{first} +{}: {remedy}", rest.len()),
+    };
+    steps.into_iter().map(step).collect()
+}
+
+/// What findings were done to, but for who did it and the account as a whole.
+fn things(findings: &[&Finding]) -> Vec<String> {
+    let of = |finding: &Finding| -> Vec<String> {
+        let names = finding.resources.iter().map(|resource| resource.short());
+        names.filter(|name| *name != finding.who() && *name != finding.account).collect()
+    };
+    distinct(findings.iter().flat_map(|finding| of(finding)))
+}
+
+fn on(findings: &[&Finding]) -> String {
+    let all = findings.iter().flat_map(|finding| &finding.resources).map(|resource| resource.short());
+    let or_more = if findings.iter().any(|finding| finding.has_more_resources()) { " or more" } else { "" };
     match &distinct(all)[..] {
         [] => String::new(),
         [only] => only.clone(),
-        [first, rest @ ..] => format!("{first} +{}", rest.len()),
+        [first, rest @ ..] => format!("{first} +{}{or_more}", rest.len()),
     }
 }
 
@@ -199,12 +259,65 @@ fn touched(incident: &Incident) -> Vec<String> {
             false => format!("{name}: {}", listed(&things, 10)),
         });
     }
+    let others = other_accounts(incident);
+    if !others.is_empty() {
+        lines.push(format!("other accounts in it: {}", listed(&others, 10)));
+    }
     let risk = |risk: &super::risk::Risk| format!("{} ({:.1})", risk.entity, risk.bits);
     let risks: Vec<_> = incident.entities.iter().take(3).map(risk).collect();
     if !risks.is_empty() {
         lines.push(format!("most at risk, in bits: {}", risks.join(", ")));
     }
     lines
+}
+
+/// Accounts that the findings name and that none of them is of: whom a snapshot was shared with, whom a role lets in, who came in.
+fn other_accounts(incident: &Incident) -> Vec<String> {
+    let own: BTreeSet<&str> = incident.findings.iter().map(|finding| finding.account.as_str()).collect();
+    let texts = |finding: &'_ Finding| -> Vec<String> {
+        let evidence = finding.evidence.iter().map(|(_, value)| value);
+        let names =
+            finding.resources.iter().map(|resource| &resource.0).chain(&finding.actor).chain(&finding.assumed_by);
+        evidence.chain(names).flat_map(|text| accounts(text)).map(str::to_owned).collect()
+    };
+    let named = incident.findings.iter().flat_map(texts);
+    distinct(named.filter(|account| !own.contains(account.as_str())))
+}
+
+/// Twelve digits that stand alone, as in a list, or between the colons of an ARN. Those in the name of a bucket are part of that.
+fn accounts(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|sign: char| !sign.is_ascii_alphanumeric() && !"-_./…".contains(sign));
+    words.filter(|word| word.len() == 12 && word.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Whoever waits for longer than what is joined goes on in another incident.
+fn related(incident: &Incident, identities: &Identities) -> Vec<String> {
+    let mut others: BTreeMap<IncidentId, (&Incident, Vec<String>)> = BTreeMap::new();
+    for entity in incident.entities.iter().map(|risk| &risk.entity) {
+        for &other in identities.0.get(entity).into_iter().flatten() {
+            others.entry(other.id).or_insert((other, Vec::new())).1.push(entity.to_string());
+        }
+    }
+    others.remove(&incident.id);
+    let mut others: Vec<(&Incident, Vec<String>)> = others.into_values().collect();
+    others.sort_by_key(|(other, _)| (apart(incident, other), other.id));
+    let more = others.len().saturating_sub(Story::RELATED_MAX);
+    others.truncate(Story::RELATED_MAX);
+    others.sort_by_key(|(other, _)| (other.first_seen, other.id));
+    let line = |(other, names): &(&Incident, Vec<String>)| {
+        let id = &other.id.to_string()[..8];
+        let (severity, title) = (other.severity, &other.lead().title);
+        format!("{id}, {severity}, from {}: {title}; by {}", other.first_seen, listed(names, 3))
+    };
+    let mut lines: Vec<String> = others.iter().map(line).collect();
+    lines.extend((more > 0).then(|| format!("and {more} more")));
+    lines
+}
+
+/// Microseconds between two incidents, 0 where one begins before the other is over.
+fn apart(a: &Incident, b: &Incident) -> i64 {
+    let (before, after) = (a.first_seen.0.saturating_sub(b.last_seen.0), b.first_seen.0.saturating_sub(a.last_seen.0));
+    before.max(after).max(0)
 }
 
 fn capped(mut lines: Vec<String>) -> Vec<String> {
@@ -259,25 +372,47 @@ mod tests {
 
     #[test]
     fn it_is_told_in_order() {
-        let story = Story::of(&attack(), |rule| (rule == "a/user").then_some("Terraform."));
+        let story = Story::of(&attack(), &Identities::of(&[]), |rule| (rule == "a/user").then_some("Terraform."));
         assert_eq!(
             story.what_happened,
             "user/bob, from 198.51.100.7, in account 111122223333: a/key happened (user/eve +1); 3 findings in all, for \
              persistence and impact, from 1970-01-01T00:00:00Z to 1970-01-01T01:00:00Z."
         );
-        // nine bits an hour ago are 9 * 2^(-1/6)
+        // six bits an hour after the gravest are 6 * 2^(-1/6)
         let why: Vec<_> = story.why_now.iter().map(|(bits, why)| format!("{bits:.2} {why}")).collect();
         let expected = [
-            "8.02 a/key happened: severity +9.0, faded over 1 h",
-            "6.50 a/user happened: severity +4.0, rarity +2.0, 4 matches +0.5",
+            "9.00 a/key happened: severity +9.0",
+            "5.85 a/user happened: severity +4.0, rarity +2.0, faded over 1 h, 4 matches +0.5",
             "5.00 2 tactics of an attack: persistence, then impact",
         ];
         assert_eq!(why, expected);
         assert_eq!(story.how_unusual, ["in 1 of 9 hours (+2.0 bits): a/user happened"]);
         assert_eq!(story.benign, ["a/user happened: Terraform."]);
-        assert_eq!(story.next, ["Ask the owner.", "Call them."]);
+        assert_eq!(story.next, ["user/eve +1: Ask the owner.", "Call them."]);
         assert_eq!(story.events, ["e"]);
         assert_eq!(story.touched[0], "account 111122223333, us-east-1: user/eve and user/tom");
+    }
+
+    #[test]
+    fn what_to_do_about_the_gravest_comes_first() {
+        let remedy = |severity: &str, tactic: &str, hour: f64| {
+            let mut found = finding(&format!("a/{severity}/{tactic}"), severity, hour, 9.0);
+            found.remedy = format!("{severity} {tactic}");
+            found.tags = vec![format!("attack.{tactic}")];
+            found
+        };
+        let mut found = [
+            remedy("low", "impact", 0.0),
+            remedy("high", "discovery", 0.1),
+            remedy("high", "impact", 0.2),
+            remedy("critical", "execution", 1.0),
+        ];
+        let story = Story::of(&incidents(&found)[0], &Identities::of(&[]), |_| None);
+        assert_eq!(story.next, ["critical execution", "high impact", "high discovery", "low impact"]);
+        // who did it and the whole account are told already
+        found[1].resources = ["user/bob", "111122223333", "key/1"].map(|name| Resource(name.into())).to_vec();
+        let story = Story::of(&incidents(&found)[0], &Identities::of(&[]), |_| None);
+        assert_eq!(story.next[2], "key/1: high discovery");
     }
 
     #[test]
@@ -286,7 +421,7 @@ mod tests {
         again.resources = vec![Resource("user/kim".into())];
         let mut found = attack().findings;
         found.push(again);
-        let story = Story::of(&incidents(&found)[0], |_| None);
+        let story = Story::of(&incidents(&found)[0], &Identities::of(&[]), |_| None);
         let step = |step: &Step| format!("{} {} {} x{} {}", step.time, step.title, step.on, step.count, step.is_noise);
         let expected = [
             "1970-01-01T00:00:00Z a/key happened user/eve +2 x2 false",
@@ -295,7 +430,63 @@ mod tests {
         ];
         assert_eq!(story.timeline.iter().map(step).collect::<Vec<_>>(), expected);
         assert_eq!(story.timeline[1].time, at_hour(1.0));
+        assert_eq!(story.timeline[0].finding, attack().findings[0].id, "the first of two");
         assert_eq!(story.timeline[1].tactic, Some(Tactic::Impact));
+    }
+
+    #[test]
+    fn what_the_same_principals_did_days_apart_is_related() {
+        let at_days = |days: &[f64]| -> Vec<Incident> {
+            let all = days.iter().map(|day| finding("a/key", "high", day * 24.0, 9.0)).collect::<Vec<_>>();
+            let mut stranger = finding("a/other", "high", 0.0, 9.0);
+            stranger.actor = Some("arn:aws:iam::111122223333:user/tom".into());
+            incidents(&[&all[..], &[stranger]].concat())
+        };
+        let all = at_days(&[0.0, 5.0, 12.0]);
+        let middle = all.iter().find(|one| one.first_seen == at_hour(120.0)).unwrap();
+        let of = |hour: f64, time: &str| {
+            let one = all.iter().find(|one| one.first_seen == at_hour(hour) && one.who() == ["user/bob"]).unwrap();
+            let id = &one.id.to_string()[..8];
+            format!("{id}, high, from {time}: a/key happened; by user/bob of 111122223333")
+        };
+        let expected = [of(0.0, "1970-01-01T00:00:00Z"), of(288.0, "1970-01-13T00:00:00Z")];
+        assert_eq!(Story::of(middle, &Identities::of(&all), |_| None).related, expected);
+        // of many those that are nearest
+        let days: Vec<f64> = (0..13).map(f64::from).collect();
+        let all = at_days(&days);
+        let first = all.iter().find(|one| one.first_seen == at_hour(0.0) && one.who() == ["user/bob"]).unwrap();
+        let related = Story::of(first, &Identities::of(&all), |_| None).related;
+        assert!(related[0].contains("from 1970-01-02") && related[9].contains("from 1970-01-11"), "{related:?}");
+        assert_eq!((related.len(), related.last().unwrap().as_str()), (11, "and 2 more"));
+    }
+
+    #[test]
+    fn other_accounts_are_named() {
+        let mut shared = finding("a/shared", "high", 0.0, 9.0);
+        shared.evidence = vec![
+            ("shared_with".into(), r#"{"items":[{"userId":"444455556666"}]}"#.into()),
+            (
+                "policy".into(),
+                r#"{"AWS": "arn:aws:iam::777788889999:root", "of": "arn:aws:iam::111122223333:root"}"#.into(),
+            ),
+            ("bucket".into(), "logs-222233334444/AWSLogs/222233334444".into()),
+            ("cut".into(), "444455556667…".into()),
+        ];
+        let story = Story::of(&incidents(&[shared])[0], &Identities::of(&[]), |_| None);
+        assert!(story.touched.contains(&"other accounts in it: 444455556666 and 777788889999".into()), "{story:?}");
+        let story = Story::of(&attack(), &Identities::of(&[]), |_| None);
+        assert!(!story.touched.iter().any(|line| line.starts_with("other")), "{story:?}");
+    }
+
+    #[test]
+    fn resources_that_a_finding_had_no_room_for_are_not_left_unsaid() {
+        let with = |count: usize| {
+            let mut found = finding("a/key", "high", 0.0, 9.0);
+            found.resources = (0..count).map(|n| Resource(format!("key/{n:02}"))).collect();
+            Story::of(&incidents(&[found])[0], &Identities::of(&[]), |_| None).timeline[0].on.clone()
+        };
+        assert_eq!(with(Finding::RESOURCES_MAX), "key/00 +19 or more");
+        assert_eq!(with(Finding::RESOURCES_MAX - 1), "key/00 +18");
     }
 
     #[test]

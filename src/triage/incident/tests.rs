@@ -151,6 +151,19 @@ fn what_is_more_severe_comes_first() {
 }
 
 #[test]
+fn what_is_less_grave_and_comes_later_makes_an_attack_no_older() {
+    let mut found = vec![finding("a", "high", 0.0, 9.0), finding("b", "medium", 1.0, 5.0)];
+    let score = |found: &[Finding]| (incidents(found)[0].score * 1e4).round();
+    assert_eq!(score(&found), 134_545.0, "9 + 5 * 2^(-1/6)");
+    found.push(finding("c", "low", 3.0, 1.0));
+    assert_eq!(score(&found), 141_616.0, "and 1 * 2^(-3/6)");
+    assert_eq!(incidents(&found)[0].last_seen, at_hour(3.0));
+    // what is as grave does
+    found.push(finding("d", "high", 4.0, 9.0));
+    assert!(score(&found) < 134_545.0 + 90_000.0);
+}
+
+#[test]
 fn noise_is_shown_and_adds_nothing() {
     let found =
         [tagged("execution", finding("a", "high", 0.0, 9.0)), tagged("impact", finding("n", "high", 1.0, -1.0))];
