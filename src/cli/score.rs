@@ -20,8 +20,8 @@ use crate::source::file;
 pub enum Score {
     /// Score each row of a metric by how unusual it is, given the rows before it
     ///
-    /// In: CSV with the columns `timestamp` (2014-02-14 14:30:00, RFC 3339, seconds or milliseconds since 1970) and
-    /// `value`. Out: `timestamp,anomaly_score`, a line for each row in the same order. A score is 1 - p, where p is the
+    /// In: CSV with the columns `timestamp` (2014-02-14 14:30:00, RFC 3339, seconds, milli-, micro- or nanoseconds since
+    /// 1970) and `value`. Out: `timestamp,anomaly_score`, a line for each row in the same order. A score is 1 - p, where p is the
     /// chance of something as unusual under what the metric did so far; an episode scores high once. The first 150 rows are
     /// learnt, and score 0. A row that cannot be read is named on standard error and scores 0.
     #[command(
@@ -30,7 +30,7 @@ pub enum Score {
     Series(series::Series),
     /// Score each edge of a graph by how odd it is, given the edges before it
     ///
-    /// In: `src,dst,tick` lines in the order of their ticks, which are minutes or seconds; a header is passed over. Out: a
+    /// In: `src,dst,tick` lines in the order of their ticks, which are minutes, seconds or times; a header is passed over. Out: a
     /// score for each line, higher the odder, from bursts, fan-out, fan-in and rarity of the edge and its nodes. A line
     /// that cannot be read is named on standard error and scores 0. What is remembered takes at most 64 MiB.
     #[command(
@@ -39,7 +39,7 @@ pub enum Score {
     Edges(InOut),
     /// Join alerts of other systems into incidents, and rank those
     ///
-    /// In: CSV with a header that names `id`, `time` (seconds since 1970 or RFC 3339) and `name`, and `ip`, `host` and `short` where
+    /// In: CSV with a header that names `id`, `time` (RFC 3339, or a number since 1970) and `name`, and `ip`, `host` and `short` where
     /// there are such; alerts in the order of their time. Out: `id,incident,priority`, a line for each alert in the same order;
     /// the priority is that of the incident after the alert, in bits: less than 10 for one thing never seen before, 25 and
     /// more for several stages of an attack. What is remembered takes at most 70 MiB.

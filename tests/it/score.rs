@@ -180,7 +180,10 @@ fn each_edge_has_a_score_and_what_is_no_edge_is_named() {
     let output = weir(&["score", "edges", "edges.csv"], folder.path());
     assert_eq!(code(&output), 0);
     let said = text(&output.stderr);
-    assert!(said.contains("weir: edges.csv:202: the third field, tick, is not a whole number"), "{said}");
+    assert!(
+        said.contains("weir: edges.csv:202: the third field, tick, is neither a whole number nor a time"),
+        "{said}"
+    );
     assert!(said.contains("1 of 251 edges could not be read and score 0"), "{said}");
     let scores: Vec<f32> = text(&output.stdout).lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!((scores.len(), scores[200]), (251, 0.0));
@@ -250,7 +253,7 @@ fn what_is_too_short_to_be_scored_and_what_is_out_of_order_is_said() {
     let why = "weir: e.csv: 1 of 4 edges have an earlier tick than the one before: they are scored as of the latest\n";
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
 
-    let alerts = "id,time,name\n1,1700000000,x\n2,1700000001000,x\n3,1700000002,x\n4,1700000003,x\n";
+    let alerts = "id,time,name\n1,1700000000,x\n2,17000000010,x\n3,1700000002,x\n4,1700000003,x\n";
     fs::write(folder.path().join("a.csv"), alerts).unwrap();
     let output = weir(&["score", "alerts", "a.csv"], folder.path());
     let why = "weir: a.csv: 2 of 4 alerts have an earlier time than one before them: they are taken as of the latest\n";

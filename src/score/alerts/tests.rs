@@ -223,6 +223,8 @@ fn a_time_is_seconds_or_an_instant() {
     assert_eq!(time("2022-01-15T00:00:03.5Z"), Ok(1_642_204_803.5));
     assert_eq!(time("2022-01-15 00:00:03"), Ok(1_642_204_803.0));
     assert_eq!(time("2022-01-15T01:00:03+01:00"), Ok(1_642_204_803.0));
+    assert_eq!(time("1642204803500"), Ok(1_642_204_803.5));
+    assert_eq!(time("2022/01/15 00:00:03"), Ok(1_642_204_803.0));
     for text in ["", "now", "inf", "NaN"] {
         assert_eq!(time(text), Err(ColumnError::BadTime(text.to_owned())));
     }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::score::when::{per_second, written};
+use crate::time::MICROS_PER_SECOND;
+
 /// An edge as its line has it. Source and destination are any text, without the quotes around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
@@ -15,7 +18,7 @@ pub struct Line<'a> {
 pub enum LineError {
     /// Fewer than the three fields `src,dst,tick`.
     TooFewFields,
-    /// The third field is not a whole number from 0 to 2^64 - 1.
+    /// The third field is neither a whole number from 0 to 2^64 - 1 nor a time since 1970.
     NoTick,
     /// A quoted field does not end.
     OpenQuote,
@@ -25,7 +28,7 @@ impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             LineError::TooFewFields => "fewer than the three fields src,dst,tick",
-            LineError::NoTick => "the third field, tick, is not a whole number",
+            LineError::NoTick => "the third field, tick, is neither a whole number nor a time",
             LineError::OpenQuote => "a quoted field does not end",
         })
     }
@@ -34,7 +37,7 @@ impl fmt::Display for LineError {
 impl std::error::Error for LineError {}
 
 /// Reads a line, with or without its line end. Fields after the third are passed over. A tick may end in a fraction, which
-/// is cut off.
+/// is cut off. Times are seconds since 1970, and so are numbers that are milli-, micro- or nanoseconds since then.
 ///
 /// # Errors
 /// See [`LineError`].
@@ -42,7 +45,7 @@ pub fn parse_line(line: &[u8]) -> Result<Line<'_>, LineError> {
     let (src, rest) = field(line)?;
     let (dst, rest) = field(rest.ok_or(LineError::TooFewFields)?)?;
     let (tick, _) = field(rest.ok_or(LineError::TooFewFields)?)?;
-    Ok(Line { src, dst, tick: whole(tick).ok_or(LineError::NoTick)? })
+    Ok(Line { src, dst, tick: tick_of(tick).ok_or(LineError::NoTick)? })
 }
 
 /// True for a first line that names columns: its third field has no digit.
@@ -72,6 +75,14 @@ fn end_of_quoted(line: &[u8]) -> Result<usize, LineError> {
     }
 }
 
+fn tick_of(text: &[u8]) -> Option<u64> {
+    if let Some(tick) = whole(text) {
+        return Some(tick / per_second(tick as f64) as u64);
+    }
+    let time = written(std::str::from_utf8(text).ok()?)?;
+    u64::try_from(time.0.div_euclid(MICROS_PER_SECOND)).ok()
+}
+
 fn whole(text: &[u8]) -> Option<u64> {
     let digits = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let fraction = &text[digits..];
@@ -93,9 +104,20 @@ mod tests {
     #[test]
     fn fields_are_any_text_and_a_number() {
         assert_eq!(parse_line(b"10.0.0.1,10.0.0.2,17"), edge("10.0.0.1", "10.0.0.2", 17));
-        assert_eq!(parse_line(b" web 1 , db,18446744073709551615\r\n"), edge("web 1", "db", u64::MAX));
+        assert_eq!(parse_line(b" web 1 , db,99999999999\r\n"), edge("web 1", "db", 99_999_999_999));
         assert_eq!(parse_line(b",b,3.75,more"), edge("", "b", 3));
         assert_eq!(parse_line(b"\"a,\"\"b\",\"c\",0"), edge("a,\"\"b", "c", 0));
+    }
+
+    #[test]
+    fn a_time_is_seconds_since_1970() {
+        for tick in
+            ["1392388200500", "1392388200500000", "1392388200500000000", "2014-02-14T14:30:00.5Z", "2014-02-14 14:30"]
+        {
+            assert_eq!(parse_line(format!("a,b,{tick}\n").as_bytes()), edge("a", "b", 1_392_388_200), "{tick}");
+        }
+        assert_eq!(parse_line(b"a,b,18446744073709551615"), edge("a", "b", 18_446_744_073));
+        assert_eq!(parse_line(b"a,b,1969-12-31T23:59:59Z"), Err(LineError::NoTick));
     }
 
     #[test]
