@@ -21,11 +21,12 @@ pub enum Score {
     /// Score each row of a metric by how unusual it is, given the rows before it
     ///
     /// In: CSV with the columns `timestamp` (2014-02-14 14:30:00, RFC 3339, seconds, milli-, micro- or nanoseconds since
-    /// 1970) and `value`. Out: `timestamp,anomaly_score`, a line for each row in the same order. A score is 1 - p, where p
-    /// is the chance of something as unusual under what the metric did so far; an episode scores above 0.998 once. The
-    /// first 150 rows are learnt, and score 0. A row that cannot be read is named on standard error and scores 0.
+    /// 1970) and `value`, or names like these; without times rows are numbered. Out: `timestamp,anomaly_score`, a line for
+    /// each row in the same order. A score is 1 - p, where p is the chance of something as unusual under what the metric
+    /// did so far; an episode scores above 0.998 once. The first 150 rows are learnt, and score 0. A row that cannot be
+    /// read is named on standard error and scores 0.
     #[command(
-        after_help = "Examples:\n  weir score series cpu.csv\n  weir score series metrics/ --output scores/\n  tail -f cpu.csv | weir score series -\n\n  $ printf 'timestamp,value\\n2024-08-01 00:00:00,12.5\\n2024-08-01 00:05:00,12.7\\n' | weir score series\n  timestamp,anomaly_score\n  2024-08-01 00:00:00,0\n  2024-08-01 00:05:00,0\n\nExit codes: 0 done, 2 usage, 3 a file could not be read, 4 output unwritable"
+        after_help = "Examples:\n  weir score series cpu.csv\n  weir score series metrics/ --output scores/\n  tail -f cpu.csv | weir score series -\n  weir score series hosts.csv --value cpu\n\n  $ printf 'timestamp,value\\n2024-08-01 00:00:00,12.5\\n2024-08-01 00:05:00,12.7\\n' | weir score series\n  timestamp,anomaly_score\n  2024-08-01 00:00:00,0\n  2024-08-01 00:05:00,0\n\nExit codes: 0 done, 2 usage, 3 a file could not be read, or none of its rows, 4 output unwritable"
     )]
     Series(series::Series),
     /// Score each edge of a graph by how odd it is, given the edges before it
