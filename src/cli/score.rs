@@ -31,9 +31,10 @@ pub enum Score {
     Series(series::Series),
     /// Score each edge of a graph by how odd it is, given the edges before it
     ///
-    /// In: `src,dst,tick` lines in the order of their ticks, which are minutes, seconds or times; a header is passed over. Out: a
-    /// score for each line, higher the odder, from bursts, fan-out, fan-in and rarity of the edge and its nodes. A line
-    /// that cannot be read is named on standard error and scores 0. What is remembered takes at most 64 MiB.
+    /// In: `src,dst,tick` lines in the order of their ticks, which are minutes, seconds or times; a header may name these
+    /// columns (`src_ip`, `time` and the like) in another order, among others. Out: a score for each line, higher the
+    /// odder, from bursts, fan-out, fan-in and rarity of the edge and its nodes. A line that cannot be read is named on
+    /// standard error and scores 0. What is remembered takes at most 64 MiB.
     #[command(
         after_help = "Examples:\n  weir score edges flows.csv --output scores.txt\n  printf '10.0.0.1,10.0.0.2,1\\n10.0.0.1,10.0.0.3,1\\n' | weir score edges\n\nExit codes: 0 done, 2 usage, 3 the input could not be read, 4 output unwritable"
     )]
