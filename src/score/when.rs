@@ -8,8 +8,8 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
     plain(text.as_bytes()).or_else(|| epoch(text)).or_else(|| written(text))
 }
 
-/// Reads `2014-02-14 14:30:00`, RFC 3339 and what is near to them: a `/` for a `-`, no seconds, offsets without a colon, `UTC` at
-/// the end. What has no offset is taken for UTC.
+/// Reads `2014-02-14 14:30:00`, RFC 3339 and what is near to them: a `/` for a `-`, no seconds, offsets without a colon,
+/// `UTC` at the end. What has no offset is taken for UTC.
 pub(super) fn written(text: &str) -> Option<Timestamp> {
     let text = text.strip_suffix("UTC").or_else(|| text.strip_suffix("GMT")).unwrap_or(text).trim_ascii_end();
     plain(text.as_bytes()).or_else(|| {

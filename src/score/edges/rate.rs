@@ -8,8 +8,8 @@ pub(super) const HALF_LIVES: [f32; 3] = [1.0, 16.0, 512.0];
 /// Past this many deviations of its shortest span a tick is an attack rather than a habit, and counts a tenth in the rate at
 /// least. Longer spans rise so far every morning.
 const HABIT_MAX: f32 = 15.0;
-/// Such a tick after quiet ones begins a burst. One that came back so often is a habit, as a backup every hour is, and counts in
-/// full; before that it counts by its number. With 3 in place of 5 streams rank alike, with 10 worse.
+/// Such a tick after quiet ones begins a burst. One that came back so often is a habit, as a backup every hour is, and
+/// counts in full; before that it counts by its number. With 3 in place of 5 streams rank alike, with 10 worse.
 const HABIT_BURSTS: f32 = 5.0;
 /// Ticks of the stream before which nothing is held to be an attack in this sense: all is new then.
 const YOUNG: f32 = 10.0;
