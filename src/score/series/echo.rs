@@ -44,10 +44,11 @@ impl Echo {
         self.begun = value;
     }
 
-    /// The distance to the nearest stretch, in units of what is usual; and learns it. `width` is that of the metric.
+    /// The distance to the nearest stretch, in units of what is usual, 1 while nothing is known; and learns it. `width` is that
+    /// of the metric.
     pub fn observe(&mut self, value: f64, width: f64, points: f64) -> f64 {
         self.take(value, (OFF_MAX * width).min(LARGEST) as f32);
-        let Some((nearest, mean)) = self.distances(points) else { return 0.0 };
+        let Some((nearest, mean)) = self.distances(points) else { return 1.0 };
         let (none, known) = (NEAR * width, points - YOUNG);
         let nearest = nearest.max(none);
         let most = |usual: f64| if known < 20.0 { f64::INFINITY } else { UNUSUAL_MAX * usual.max(none) };
