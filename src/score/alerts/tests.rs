@@ -151,6 +151,17 @@ fn a_burst_of_what_is_usual_is_evidence() {
 }
 
 #[test]
+fn a_burst_on_one_host_of_what_comes_singly_to_others_is_evidence() {
+    let mut days = Days::new();
+    for hour in 0..60u32 {
+        days.at(f64::from(hour)).tell("User login failed", "L", "", if hour.is_multiple_of(2) { "web" } else { "db" });
+    }
+    let burst: Vec<f64> =
+        (0..40).map(|n| days.at(60.0 + f64::from(n) / 200.0).tell("User login failed", "L", "", "mail").1).collect();
+    assert!(burst[39] > 10.0, "{}", burst[39]);
+}
+
+#[test]
 fn priority_fades_by_half_in_six_hours() {
     let mut incident = Incident::new(0.0);
     incident.take(1, Stage::Recon, 8.0, 0.0);
