@@ -41,10 +41,10 @@ pub enum Score {
     Edges(InOut),
     /// Join alerts of other systems into incidents, and rank those
     ///
-    /// In: CSV with a header that names `id`, `time` (RFC 3339, or a number since 1970) and `name`, and `ip`, `host` and `short` where
-    /// there are such; alerts in the order of their time. Out: `id,incident,priority`, a line for each alert in the same order;
-    /// the priority is that of the incident after the alert, in bits: less than 10 for one thing never seen before, 25 and
-    /// more for several stages of an attack. What is remembered takes at most 70 MiB.
+    /// In: CSV with a header that names `id`, `time` or `timestamp` (RFC 3339, or a number since 1970) and `name`, and `ip`,
+    /// `host` and `short` where there are such; alerts in the order of their time. Out: `id,incident,priority`, a line for
+    /// each alert in the same order; the priority is that of the incident after the alert, in bits: less than 10 for one
+    /// thing never seen before, 25 and more for several stages of an attack. What is remembered takes at most 70 MiB.
     #[command(
         after_help = "Examples:\n  weir score alerts alerts.csv --output incidents.csv\n  printf 'id,time,name,ip,host,short\\n1,1722513600,Port scan,192.0.2.7,web-1,scan\\n' | weir score alerts\n\nExit codes: 0 done, 2 usage, 3 the input could not be read, 4 output unwritable"
     )]

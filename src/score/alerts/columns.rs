@@ -44,7 +44,8 @@ impl fmt::Display for ColumnError {
 impl std::error::Error for ColumnError {}
 
 impl Columns {
-    /// Finds the columns in the fields of a header, in any order and case; others are passed over.
+    /// Finds the columns in the fields of a header, in any order and case; others are passed over. The time may be under
+    /// `timestamp`.
     ///
     /// # Errors
     /// When `id`, `time` or `name` is missing.
@@ -52,7 +53,8 @@ impl Columns {
         let names: Vec<String> = header.map(|name| name.trim_matches(['\u{feff}', ' ']).to_lowercase()).collect();
         let place = |name: &str| names.iter().position(|found| found == name);
         let must = |name| place(name).ok_or(ColumnError::NoColumn(name));
-        let (id, time, name) = (must("id")?, must("time")?, must("name")?);
+        let time = place("time").or_else(|| place("timestamp")).ok_or(ColumnError::NoColumn("time"))?;
+        let (id, name) = (must("id")?, must("name")?);
         Ok(Columns { id, time, name, ip: place("ip"), host: place("host"), short: place("short") })
     }
 

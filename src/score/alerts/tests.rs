@@ -224,6 +224,9 @@ fn columns_are_found_by_name() {
     assert_eq!(alert, Alert { time: 1_700_000_000.25, name: "a, b", ip: "", host: "", short: "s" });
     assert_eq!(columns.alert(|at| line[..4].get(at).copied()), Err(ColumnError::ShortLine("id")));
     assert_eq!(Columns::find(["id", "time"].into_iter()), Err(ColumnError::NoColumn("name")));
+    assert_eq!(Columns::find(["id", "name"].into_iter()), Err(ColumnError::NoColumn("time")));
+    let timestamp = Columns::find(["id", "Timestamp", "name"].into_iter()).unwrap();
+    assert_eq!(timestamp, Columns::find(["id", "time", "name"].into_iter()).unwrap());
 }
 
 #[test]
