@@ -20,29 +20,31 @@ use crate::source::file;
 pub enum Score {
     /// Score each row of a metric by how unusual it is, given the rows before it
     ///
-    /// In: CSV with the columns `timestamp` (2014-02-14 14:30:00, RFC 3339, seconds or milliseconds since 1970) and
-    /// `value`. Out: `timestamp,anomaly_score`, a line for each row in the same order. A score is 1 - p, where p is the
-    /// chance of something as unusual under what the metric did so far; an episode scores high once. The first 150 rows are
-    /// learnt, and score 0. A row that cannot be read is named on standard error and scores 0.
+    /// In: CSV with the columns `timestamp` (2014-02-14 14:30:00, RFC 3339, seconds, milli-, micro- or nanoseconds since
+    /// 1970) and `value`, or names like these; without times rows are numbered. Out: `timestamp,anomaly_score`, a line for
+    /// each row in the same order. A score is 1 - p, where p is the chance of something as unusual under what the metric
+    /// did so far; an episode scores above 0.998 once. The first 150 rows are learnt, and score 0. A row that cannot be
+    /// read is named on standard error and scores 0.
     #[command(
-        after_help = "Examples:\n  weir score series cpu.csv\n  weir score series metrics/ --output scores/\n  tail -f cpu.csv | weir score series -\n\n  $ printf 'timestamp,value\\n2024-08-01 00:00:00,12.5\\n2024-08-01 00:05:00,12.7\\n' | weir score series\n  timestamp,anomaly_score\n  2024-08-01 00:00:00,0\n  2024-08-01 00:05:00,0\n\nExit codes: 0 done, 2 usage, 3 a file could not be read, 4 output unwritable"
+        after_help = "Examples:\n  weir score series cpu.csv\n  weir score series metrics/ --output scores/\n  tail -f cpu.csv | weir score series -\n  weir score series hosts.csv --value cpu\n\n  $ printf 'timestamp,value\\n2024-08-01 00:00:00,12.5\\n2024-08-01 00:05:00,12.7\\n' | weir score series\n  timestamp,anomaly_score\n  2024-08-01 00:00:00,0\n  2024-08-01 00:05:00,0\n\nExit codes: 0 done, 2 usage, 3 a file could not be read, or none of its rows, 4 output unwritable"
     )]
     Series(series::Series),
     /// Score each edge of a graph by how odd it is, given the edges before it
     ///
-    /// In: `src,dst,tick` lines in the order of their ticks, which are minutes or seconds; a header is passed over. Out: a
-    /// score for each line, higher the odder, from bursts, fan-out, fan-in and rarity of the edge and its nodes. A line
-    /// that cannot be read is named on standard error and scores 0. What is remembered takes at most 64 MiB.
+    /// In: `src,dst,tick` lines in the order of their ticks, which are minutes, seconds or times; a header may name these
+    /// columns (`src_ip`, `time` and the like) in another order, among others. Out: a score for each line, higher the
+    /// odder, from bursts, fan-out, fan-in and rarity of the edge and its nodes. A line that cannot be read is named on
+    /// standard error and scores 0. What is remembered takes at most 64 MiB.
     #[command(
         after_help = "Examples:\n  weir score edges flows.csv --output scores.txt\n  printf '10.0.0.1,10.0.0.2,1\\n10.0.0.1,10.0.0.3,1\\n' | weir score edges\n\nExit codes: 0 done, 2 usage, 3 the input could not be read, 4 output unwritable"
     )]
     Edges(InOut),
     /// Join alerts of other systems into incidents, and rank those
     ///
-    /// In: CSV with a header that names `id`, `time` (seconds since 1970 or RFC 3339) and `name`, and `ip`, `host` and `short` where
-    /// there are such; alerts in the order of their time. Out: `id,incident,priority`, a line for each alert in the same order;
-    /// the priority is that of the incident after the alert, in bits: less than 10 for one thing never seen before, 25 and
-    /// more for several stages of an attack. What is remembered takes at most 70 MiB.
+    /// In: CSV with a header that names `id`, `time` or `timestamp` (RFC 3339, or a number since 1970) and `name`, and `ip`,
+    /// `host` and `short` where there are such; alerts in the order of their time. Out: `id,incident,priority`, a line for
+    /// each alert in the same order; the priority is that of the incident after the alert, in bits: less than 10 for one
+    /// thing never seen before, 25 and more for several stages of an attack. What is remembered takes at most 70 MiB.
     #[command(
         after_help = "Examples:\n  weir score alerts alerts.csv --output incidents.csv\n  printf 'id,time,name,ip,host,short\\n1,1722513600,Port scan,192.0.2.7,web-1,scan\\n' | weir score alerts\n\nExit codes: 0 done, 2 usage, 3 the input could not be read, 4 output unwritable"
     )]

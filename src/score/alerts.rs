@@ -23,9 +23,9 @@ const HOUR: f64 = 3600.0;
 /// What rarity is worth at most, and what of it an alert must bring to count: about once in 16 hours is worth nothing.
 const RARITY_MAX: f64 = 16.0;
 const RARITY_FREE: f64 = 4.0;
-/// The same of a burst. One alert in sixteen is in a burst of 4 bits.
+/// The same of a burst. With 4 bits free, clumps of ordinary alerts rank above attacks that are of ordinary kinds.
 const BURST_MAX: f64 = 6.0;
-const BURST_FREE: f64 = 4.0;
+const BURST_FREE: f64 = 5.0;
 /// Bits from which an alert makes one incident of those that its host and its address belong to.
 const JOINING_MIN: f64 = 1.0;
 /// An address is a hub, and joins nothing, with more than so many hosts in a day, or with three when it was seen in six

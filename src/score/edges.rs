@@ -6,7 +6,7 @@ mod rate;
 #[cfg(test)]
 mod tests;
 
-pub use line::{Line, LineError, is_header, parse_line};
+pub use line::{Columns, Line, LineError, is_header, parse_line};
 
 use super::hash::{hash, joined};
 use super::table::{Cell, Table};

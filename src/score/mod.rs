@@ -3,6 +3,7 @@
 pub mod tail;
 mod hash;
 mod table;
+mod when;
 pub mod series;
 pub mod edges;
 pub mod alerts;

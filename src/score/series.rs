@@ -1,14 +1,15 @@
 //! A metric, point by point → a score for each: 1 - p, where p is the chance of something at least as unusual under what
 //! this metric did before.
 //!
-//! Seven statistics say in what way a point can be odd (`model`, `shape`, `flat`). Each is ranked in its own past (`tail`), so
-//! that none of them assumes a distribution. The two least likely ones, and what the points before said, make one p; and
-//! an episode is told once (`hold`). The score of a point depends on that point and those before it, on no clock and on
+//! Eight statistics say in what way a point can be odd (`model`, `echo`, `shape`, `flat`). Each is ranked in its own past
+//! (`tail`), so that none of them assumes a distribution. The two least likely ones, and what the points before said, make
+//! one p; and an episode is told once (`hold`). The score of a point depends on that point and those before it, on no clock and on
 //! no chance.
 
 mod hold;
 mod model;
 mod drift;
+mod echo;
 mod flat;
 mod again;
 mod row;
@@ -22,6 +23,7 @@ mod tests;
 pub use row::{Columns, Row};
 
 use crate::time::Timestamp;
+use echo::Echo;
 use flat::Flat;
 use hold::Hold;
 use model::Model;
@@ -34,10 +36,12 @@ pub const WARM_UP: u64 = 150;
 
 /// How far each statistic is trusted: its p is divided by this. Found, with every constant of this folder, on made
 /// streams of forty kinds with known anomalies (seasons, counts, heavy tails, steps, bursts, drift, flat stretches).
-const TRUST: [f64; 7] = [0.3, 0.4, 1.0, 0.5, 0.4, 3.0, 0.2];
+const TRUST: [f64; 8] = [0.3, 0.4, 1.0, 0.5, 0.4, 3.0, 1.0, 0.2];
+/// The one of them that counts for as much as the metric has a beat.
+const ECHO: usize = 6;
 /// How the past of each fades (`Tail::fading`). Distances from seasons and levels are large while these are learnt; for
 /// the others, a past that fades costs more false alarms than it finds.
-const FADING: [f64; 6] = [0.0, 2.0, 0.0, 0.0, 2.0, 0.0];
+const FADING: [f64; 7] = [0.0, 2.0, 0.0, 0.0, 2.0, 0.0, 0.0];
 /// What the second least likely statistic adds to the first, in logarithms: what is odd in two ways is rarely noise.
 const SECOND: f64 = 0.6;
 /// What the points before add: a smoothed trace of their logarithms. Noise is odd for one point, episodes for several.
@@ -61,12 +65,13 @@ const POINTS_MAX: f64 = 20_000.0;
 /// Points of an episode that is held count this much in the past, so that an episode does not become the rule at once.
 const HELD_WEIGHT: f64 = 0.1;
 
-/// The state of one metric: 16 KiB, whatever the length of its past.
+/// The state of one metric: 24 KiB, whatever the length of its past.
 pub struct Scorer {
     points: u64,
     model: Model,
     shapes: Shapes,
-    tails: [Tail; 6],
+    echo: Echo,
+    tails: [Tail; 7],
     flat: Flat,
     trace: f64,
     slope: Slope,
@@ -85,6 +90,7 @@ impl Scorer {
             points: 0,
             model: Model::new(),
             shapes: Shapes::new(),
+            echo: Echo::new(),
             tails: FADING.map(Tail::fading),
             flat: Flat::new(f64::NAN),
             trace: 0.0,
@@ -104,12 +110,15 @@ impl Scorer {
         self.points += 1;
         if self.points == 1 {
             self.model.begin(value);
+            self.echo.begin(value);
             self.flat = Flat::new(value);
             return 0.0;
         }
         let points = self.points as f64;
         let (spot, [residual, season, loudness, ratio, drift]) = self.model.observe(time, value, points);
-        let statistics = [residual, season, loudness, ratio, drift, self.shapes.observe(spot, points)];
+        let shape = self.shapes.observe(spot, points);
+        let echo = self.echo.observe(value, self.model.width(), points);
+        let statistics = [residual, season, loudness, ratio, drift, shape, echo];
         let flat = self.flat.observe(value);
         let p = self.chance(&statistics, flat, points.min(POINTS_MAX));
         let held = self.hold.judge(p, points.min(POINTS_MAX));
@@ -126,10 +135,12 @@ impl Scorer {
     }
 
     /// One p of all.
-    fn chance(&mut self, statistics: &[f64; 6], flat: f64, points: f64) -> f64 {
+    fn chance(&mut self, statistics: &[f64; 7], flat: f64, points: f64) -> f64 {
+        let mut trust = TRUST;
+        trust[ECHO] *= self.echo.beat();
         let (mut first, mut second) = (1.0f64, 1.0f64);
         let ranked = self.tails.iter().zip(statistics).map(|(tail, statistic)| tail.chance(*statistic));
-        for (chance, trust) in ranked.chain([flat]).zip(TRUST) {
+        for (chance, trust) in ranked.chain([flat]).zip(trust) {
             let chance = chance / trust;
             second = second.min(chance.max(first));
             first = first.min(chance);

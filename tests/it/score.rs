@@ -85,7 +85,7 @@ fn a_folder_is_scored_file_by_file_under_the_same_names() {
         (code(&output), text(&output.stderr)),
         (
             3,
-            "weir: could not read in/bare.csv: line 1 is no header with `timestamp` and `value`\nweir: could not read in/empty.csv: line 1 is no header with `timestamp` and `value`\n".to_owned()
+            "weir: could not read in/bare.csv: line 1 is no header with `value` (--value names another column)\nweir: could not read in/empty.csv: line 1 is no header with `value` (--value names another column)\n".to_owned()
         )
     );
     let alone = weir(&["score", "series", "in/one.csv"], folder.path());
@@ -180,12 +180,18 @@ fn each_edge_has_a_score_and_what_is_no_edge_is_named() {
     let output = weir(&["score", "edges", "edges.csv"], folder.path());
     assert_eq!(code(&output), 0);
     let said = text(&output.stderr);
-    assert!(said.contains("weir: edges.csv:202: the third field, tick, is not a whole number"), "{said}");
+    assert!(said.contains("weir: edges.csv:202: the tick is neither a whole number nor a time"), "{said}");
     assert!(said.contains("1 of 251 edges could not be read and score 0"), "{said}");
     let scores: Vec<f32> = text(&output.stdout).lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!((scores.len(), scores[200]), (251, 0.0));
     let usual = scores[100..200].iter().copied().fold(0.0, f32::max);
     assert!(scores[240] > usual + 10.0, "{} after {usual}", scores[240]);
+    let flows = "time,src,port,dst\n1,10.0.0.1,443,10.0.1.1\n2,10.0.0.1,443,10.0.1.2\n";
+    fs::write(folder.path().join("flows.csv"), flows).unwrap();
+    fs::write(folder.path().join("plain.csv"), "10.0.0.1,10.0.1.1,1\n10.0.0.1,10.0.1.2,2\n").unwrap();
+    let named = weir(&["score", "edges", "flows.csv"], folder.path());
+    assert_eq!((code(&named), text(&named.stderr)), (0, String::new()));
+    assert_eq!(named.stdout, weir(&["score", "edges", "plain.csv"], folder.path()).stdout);
     let missing = weir(&["score", "edges", "none.csv"], folder.path());
     assert_eq!(code(&missing), 3);
     assert!(text(&missing.stderr).contains("could not read none.csv"));
@@ -230,6 +236,8 @@ fn alerts_of_one_attack_are_one_incident_above_the_noise() {
     let output = weir(&["score", "alerts", "crlf.csv"], folder.path());
     let told = text(&output.stderr);
     assert!(told.contains("crlf.csv:4: \"soon\"") && told.contains("crlf.csv:7: \"then\""), "{told}");
+    fs::write(folder.path().join("bad.csv"), "id,time,name\n1,soon,Scan\n2,later,Scan\n").unwrap();
+    assert_eq!(code(&weir(&["score", "alerts", "bad.csv"], folder.path())), 3, "none could be read");
     let headless = weir(&["score", "alerts", "incidents.csv"], folder.path());
     assert_eq!(code(&headless), 3);
     assert!(text(&headless.stderr).contains("line 1: the header has no column time"), "{}", text(&headless.stderr));
@@ -250,9 +258,37 @@ fn what_is_too_short_to_be_scored_and_what_is_out_of_order_is_said() {
     let why = "weir: e.csv: 1 of 4 edges have an earlier tick than the one before: they are scored as of the latest\n";
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
 
-    let alerts = "id,time,name\n1,1700000000,x\n2,1700000001000,x\n3,1700000002,x\n4,1700000003,x\n";
+    let alerts = "id,time,name\n1,1700000000,x\n2,17000000010,x\n3,1700000002,x\n4,1700000003,x\n";
     fs::write(folder.path().join("a.csv"), alerts).unwrap();
     let output = weir(&["score", "alerts", "a.csv"], folder.path());
     let why = "weir: a.csv: 2 of 4 alerts have an earlier time than one before them: they are taken as of the latest\n";
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
+}
+
+#[test]
+fn metrics_are_read_under_other_names_and_what_is_not_read_at_all_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = metric(400, 300);
+    let score = |name: &str, csv: String, more: &[&str]| {
+        fs::write(folder.path().join(name), csv).unwrap();
+        weir(&[&["score", "series", name][..], more].concat(), folder.path())
+    };
+    let expected = score("plain.csv", plain.clone(), &[]).stdout;
+    let named = plain.replace("timestamp,value", "Time,cpu");
+    let more: String = plain.lines().map(|line| format!("{line},7\n")).collect();
+    let more = more.replace("timestamp,value,7", "time,cpu,mem");
+    assert_eq!(score("named.csv", named.clone(), &[]).stdout, expected);
+    assert_eq!(score("semicolons.csv", named.replace(',', ";"), &[]).stdout, expected);
+    assert_eq!(score("more.csv", more.clone(), &["--value", "cpu"]).stdout, expected);
+    let unsaid = score("more.csv", more, &[]);
+    assert_eq!(code(&unsaid), 3);
+    assert!(text(&unsaid.stderr).contains("--value names another column"), "{}", text(&unsaid.stderr));
+
+    let values: String = named.lines().map(|line| format!("{}\n", line.split(',').nth(1).unwrap())).collect();
+    let untimed = scores(&text(&score("values.csv", values, &[]).stdout));
+    assert_eq!((highest(&untimed), untimed[300].0.as_str()), (300, "301"));
+
+    let unread = score("unread.csv", "time,cpu\nsoon,1\nlater,2\n".to_owned(), &[]);
+    assert_eq!((code(&unread), text(&unread.stdout).lines().count()), (3, 3));
+    assert!(text(&unread.stderr).contains("unread.csv: no row could be read"), "{}", text(&unread.stderr));
 }

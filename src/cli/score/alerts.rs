@@ -72,6 +72,9 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
     if bad > 0 {
         output::say(format_args!("weir: {bad} of {alerts} alerts could not be read: they are in no incident"));
     }
+    if bad > 0 && bad == alerts {
+        code = ExitCode::from(3);
+    }
     if early > 0 {
         output::say(format_args!(
             "weir: {name}: {early} of {alerts} alerts have an earlier time than one before them: they are taken as of the latest"

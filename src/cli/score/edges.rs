@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use super::{InOut, unread};
 use crate::cli::output::{self, Failure, OrFail};
 use crate::decode::line::read_line;
-use crate::score::edges::{Scorer, is_header, parse_line};
+use crate::score::edges::{Columns, Scorer, is_header, parse_line};
 
 /// # Errors
 /// When the scores cannot be written.
@@ -20,7 +20,7 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
     };
     let mut out = flags.write()?;
     let writing = || format!("writing {}", flags.output.display());
-    let (mut scorer, mut line) = (Scorer::new(), Vec::new());
+    let (mut scorer, mut columns, mut line) = (Scorer::new(), Columns::default(), Vec::new());
     let (mut edges, mut bad, mut early) = (0u64, 0u64, 0u64);
     let mut last = 0;
     let mut code = ExitCode::SUCCESS;
@@ -36,11 +36,15 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
                 break;
             }
         }
-        if line.trim_ascii().is_empty() || (number == 1 && is_header(&line)) {
+        if line.trim_ascii().is_empty() {
+            continue;
+        }
+        if number == 1 && is_header(&line) {
+            columns = Columns::of(&line);
             continue;
         }
         edges += 1;
-        let score = match parse_line(&line) {
+        let score = match parse_line(&line, columns) {
             Ok(edge) => {
                 early += u64::from(edge.tick < last);
                 last = edge.tick;

@@ -22,6 +22,9 @@ pub struct Series {
     /// File of the scores, or their folder when the input is one; `-` for standard output
     #[arg(short, long, value_name = "PATH", default_value = "-")]
     output: PathBuf,
+    /// Column of the values, where it is neither `value` nor the only one beside the time
+    #[arg(long, value_name = "COLUMN")]
+    value: Option<String>,
 }
 
 /// What was read, and what of it could not be.
@@ -43,9 +46,9 @@ pub fn run(flags: &Series) -> Result<ExitCode, Failure> {
             let input = flags.input.display();
             return Err(Failure::Usage(anyhow!("{input} is a folder: --output must name a folder for the scores")));
         }
-        folder(&flags.input, &flags.output, &mut counts)?;
+        folder(flags, &mut counts)?;
     } else {
-        one(&flags.input, &flags.output, &mut counts)?;
+        one(&flags.input, &flags.output, flags.value.as_deref(), &mut counts)?;
     }
     if counts.bad_rows > 0 {
         output::say(format_args!("weir: {} of {} rows could not be read and score 0", counts.bad_rows, counts.rows));
@@ -54,7 +57,8 @@ pub fn run(flags: &Series) -> Result<ExitCode, Failure> {
 }
 
 /// Every `.csv` file below a folder, in the order of their names; scores get the same names below the other.
-fn folder(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failure> {
+fn folder(flags: &Series, counts: &mut Counts) -> Result<(), Failure> {
+    let (input, output) = (&flags.input, &flags.output);
     let files = csv_files(input, output, counts);
     if files.is_empty() {
         output::say(format_args!("weir: no .csv file below {}", input.display()));
@@ -63,7 +67,7 @@ fn folder(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failur
         let to = output.join(path.strip_prefix(input).expect("a folder's entries begin with its path"));
         let parent = to.parent().expect("a file below a folder has a parent");
         fs::create_dir_all(parent).with_context(|| format!("writing {}", parent.display())).or_output()?;
-        one(&path, &to, counts)?;
+        one(&path, &to, flags.value.as_deref(), counts)?;
     }
     Ok(())
 }
@@ -89,7 +93,7 @@ fn unread(counts: &mut Counts, error: &anyhow::Error) {
     counts.unread_files += 1;
 }
 
-fn one(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failure> {
+fn one(input: &Path, output: &Path, value: Option<&str>, counts: &mut Counts) -> Result<(), Failure> {
     let name = input.display().to_string();
     let standard = Path::new("-");
     let reader: Result<Box<dyn io::Read>, _> =
@@ -101,7 +105,7 @@ fn one(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failure> 
             return Ok(());
         }
     };
-    let columns = match header(&mut reader, &name) {
+    let columns = match header(&mut reader, &name, value) {
         Ok(columns) => columns,
         Err(error) => {
             unread(counts, &error);
@@ -120,13 +124,15 @@ fn one(input: &Path, output: &Path, counts: &mut Counts) -> Result<(), Failure> 
 }
 
 /// # Errors
-/// When the first line cannot be read or names no `timestamp` and `value`.
-fn header(reader: &mut impl BufRead, name: &str) -> anyhow::Result<Columns> {
+/// When the first line cannot be read or does not say where the values are.
+fn header(reader: &mut impl BufRead, name: &str, value: Option<&str>) -> anyhow::Result<Columns> {
     let mut line = Vec::new();
     read_line(reader, &mut line).with_context(|| format!("could not read {name}"))?;
     let text = String::from_utf8_lossy(&line);
-    Columns::of(text.trim_end())
-        .ok_or_else(|| anyhow!("could not read {name}: line 1 is no header with `timestamp` and `value`"))
+    let wanted = value.unwrap_or("value");
+    Columns::of(text.trim_end(), value).ok_or_else(|| {
+        anyhow!("could not read {name}: line 1 is no header with `{wanted}` (--value names another column)")
+    })
 }
 
 /// Scores the lines after the header. What was scored is passed on whenever the next line is not there yet.
@@ -141,7 +147,7 @@ fn rows<R: io::Read>(
     counts: &mut Counts,
 ) -> io::Result<()> {
     let mut scorer = Scorer::new();
-    let mut line = Vec::new();
+    let (mut line, mut rows, mut bad_rows) = (Vec::new(), 0, 0);
     writeln!(out, "timestamp,anomaly_score")?;
     for number in 2u64.. {
         if !reader.buffer().contains(&b'\n') {
@@ -160,15 +166,20 @@ fn rows<R: io::Read>(
         if text.is_empty() {
             continue;
         }
-        let row = columns.read(text);
-        counts.rows += 1;
+        rows += 1;
+        let row = columns.read(text, rows);
         let score = row.point.map(|(time, value)| scorer.score(time, value)).unwrap_or_else(|why| {
             output::say(format_args!("weir: {name}:{number}: {why}"));
-            counts.bad_rows += 1;
+            bad_rows += 1;
             0.0
         });
         let mark = if row.timestamp.contains(',') { "\"" } else { "" };
         writeln!(out, "{mark}{}{mark},{score}", row.timestamp)?;
+    }
+    counts.rows += rows;
+    counts.bad_rows += bad_rows;
+    if bad_rows > 0 && bad_rows == rows {
+        unread(counts, &anyhow!("{name}: no row could be read"));
     }
     if scorer.is_warming_up() {
         output::say(format_args!(

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::time::{MICROS_PER_SECOND, Timestamp};
+use crate::score::when::instant;
+use crate::time::MICROS_PER_SECOND;
 
 use super::Alert;
 
@@ -24,7 +25,7 @@ pub enum ColumnError {
     NoColumn(&'static str),
     /// The line ends before this column.
     ShortLine(&'static str),
-    /// The text is neither seconds since 1970 nor an instant such as `2024-08-01T11:30:23Z`.
+    /// The text is neither a number since 1970 nor an instant such as `2024-08-01T11:30:23Z`.
     BadTime(String),
 }
 
@@ -43,7 +44,8 @@ impl fmt::Display for ColumnError {
 impl std::error::Error for ColumnError {}
 
 impl Columns {
-    /// Finds the columns in the fields of a header, in any order and case; others are passed over.
+    /// Finds the columns in the fields of a header, in any order and case; others are passed over. The time may be under
+    /// `timestamp`.
     ///
     /// # Errors
     /// When `id`, `time` or `name` is missing.
@@ -51,7 +53,8 @@ impl Columns {
         let names: Vec<String> = header.map(|name| name.trim_matches(['\u{feff}', ' ']).to_lowercase()).collect();
         let place = |name: &str| names.iter().position(|found| found == name);
         let must = |name| place(name).ok_or(ColumnError::NoColumn(name));
-        let (id, time, name) = (must("id")?, must("time")?, must("name")?);
+        let time = place("time").or_else(|| place("timestamp")).ok_or(ColumnError::NoColumn("time"))?;
+        let (id, name) = (must("id")?, must("name")?);
         Ok(Columns { id, time, name, ip: place("ip"), host: place("host"), short: place("short") })
     }
 
@@ -73,12 +76,7 @@ impl Columns {
     }
 }
 
-/// Seconds since 1970. An instant without an offset is taken for UTC, and may have a space for its `T`.
+/// Seconds since 1970.
 fn seconds(text: &str) -> Option<f64> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return seconds.is_finite().then_some(seconds);
-    }
-    let instant = text.replacen(' ', "T", 1);
-    let time = Timestamp::parse(&instant).or_else(|| Timestamp::parse(&format!("{instant}Z")))?;
-    Some(time.0 as f64 / MICROS_PER_SECOND as f64)
+    Some(instant(text)?.0 as f64 / MICROS_PER_SECOND as f64)
 }

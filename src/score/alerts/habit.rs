@@ -10,7 +10,8 @@ use super::stage::Stage;
 const BURST_HALF_LIFE: f64 = 600.0;
 /// Hours over which the usual peak of an hour is learnt; older ones fade.
 const PEAKS_MAX: f64 = 50.0;
-/// Hours that stand in for a history: how peaks vary, as a variance of `ln(1 + recent)`, and where they lie.
+/// Hours that stand in for a history: how peaks vary, as a variance of `ln(1 + recent)`, and where they lie. Both are those
+/// of the kind anywhere, as far as it is known.
 const PRIOR_HOURS: f64 = 3.0;
 const PRIOR_VARIANCE: f64 = 0.8;
 const PRIOR_PEAK: f64 = 1.6;
@@ -99,9 +100,15 @@ impl Habit {
         let hours = self.hours.min(PEAKS_MAX);
         let prior = if anywhere.hours >= PRIOR_HOURS { anywhere.mean } else { PRIOR_PEAK };
         let mean = (2.0 * prior + hours * self.mean) / (2.0 + hours);
-        let spread = (PRIOR_HOURS * PRIOR_VARIANCE + hours * self.variance) / (PRIOR_HOURS + hours);
+        let spread = self.spread_of_peaks(anywhere.spread_of_peaks(PRIOR_VARIANCE));
         // the second term: how little is known of the mean; the third: alerts are whole numbers
         let variance = spread + 1.0 / (2.0 + hours) + 0.05;
         normal_bits(((1.0 + self.recent).ln() - mean) / variance.sqrt())
+    }
+
+    /// Variance of the peaks, where a few hours had this `prior` one.
+    fn spread_of_peaks(&self, prior: f64) -> f64 {
+        let hours = self.hours.min(PEAKS_MAX);
+        (PRIOR_HOURS * prior + hours * self.variance) / (PRIOR_HOURS + hours)
     }
 }

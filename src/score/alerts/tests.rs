@@ -151,6 +151,17 @@ fn a_burst_of_what_is_usual_is_evidence() {
 }
 
 #[test]
+fn a_burst_on_one_host_of_what_comes_singly_to_others_is_evidence() {
+    let mut days = Days::new();
+    for hour in 0..60u32 {
+        days.at(f64::from(hour)).tell("User login failed", "L", "", if hour.is_multiple_of(2) { "web" } else { "db" });
+    }
+    let burst: Vec<f64> =
+        (0..40).map(|n| days.at(60.0 + f64::from(n) / 200.0).tell("User login failed", "L", "", "mail").1).collect();
+    assert!(burst[39] > 10.0, "{}", burst[39]);
+}
+
+#[test]
 fn priority_fades_by_half_in_six_hours() {
     let mut incident = Incident::new(0.0);
     incident.take(1, Stage::Recon, 8.0, 0.0);
@@ -213,6 +224,9 @@ fn columns_are_found_by_name() {
     assert_eq!(alert, Alert { time: 1_700_000_000.25, name: "a, b", ip: "", host: "", short: "s" });
     assert_eq!(columns.alert(|at| line[..4].get(at).copied()), Err(ColumnError::ShortLine("id")));
     assert_eq!(Columns::find(["id", "time"].into_iter()), Err(ColumnError::NoColumn("name")));
+    assert_eq!(Columns::find(["id", "name"].into_iter()), Err(ColumnError::NoColumn("time")));
+    let timestamp = Columns::find(["id", "Timestamp", "name"].into_iter()).unwrap();
+    assert_eq!(timestamp, Columns::find(["id", "time", "name"].into_iter()).unwrap());
 }
 
 #[test]
@@ -223,6 +237,8 @@ fn a_time_is_seconds_or_an_instant() {
     assert_eq!(time("2022-01-15T00:00:03.5Z"), Ok(1_642_204_803.5));
     assert_eq!(time("2022-01-15 00:00:03"), Ok(1_642_204_803.0));
     assert_eq!(time("2022-01-15T01:00:03+01:00"), Ok(1_642_204_803.0));
+    assert_eq!(time("1642204803500"), Ok(1_642_204_803.5));
+    assert_eq!(time("2022/01/15 00:00:03"), Ok(1_642_204_803.0));
     for text in ["", "now", "inf", "NaN"] {
         assert_eq!(time(text), Err(ColumnError::BadTime(text.to_owned())));
     }

@@ -1,6 +1,9 @@
-//! One line of `src,dst,tick` → its three fields.
+//! One line of `src,dst,tick`, or of columns that a header names → its source, destination and tick.
 
 use std::fmt;
+
+use crate::score::when::{per_second, written};
+use crate::time::MICROS_PER_SECOND;
 
 /// An edge as its line has it. Source and destination are any text, without the quotes around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,12 +13,46 @@ pub struct Line<'a> {
     pub tick: u64,
 }
 
+/// Names of columns in a header, in any case; the first of these that is there is taken.
+const SOURCES: [&str; 8] = ["src", "source", "src_ip", "source_ip", "srcip", "srcaddr", "src_addr", "sip"];
+const DESTINATIONS: [&str; 9] =
+    ["dst", "dest", "destination", "dst_ip", "dest_ip", "destination_ip", "dstip", "dstaddr", "dst_addr"];
+const TICKS: [&str; 8] = ["tick", "minute", "second", "time", "timestamp", "ts", "start", "start_time"];
+
+/// Where a line has its source, destination and tick: the first three fields, unless a header says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Columns {
+    src: usize,
+    dst: usize,
+    tick: usize,
+}
+
+impl Default for Columns {
+    fn default() -> Columns {
+        Columns { src: 0, dst: 1, tick: 2 }
+    }
+}
+
+impl Columns {
+    /// Finds the columns that a header names; the first three, unless it names all of them.
+    pub fn of(header: &[u8]) -> Columns {
+        let header = String::from_utf8_lossy(header).to_lowercase();
+        let names: Vec<&str> =
+            header.split(',').map(|name| name.trim_matches([' ', '"', '\u{feff}', '\r', '\n'])).collect();
+        let place = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
+        match (place(&SOURCES), place(&DESTINATIONS), place(&TICKS)) {
+            (Some(src), Some(dst), Some(tick)) => Columns { src, dst, tick },
+            _ => Columns::default(),
+        }
+    }
+}
+
 /// Why a line is no edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineError {
-    /// Fewer than the three fields `src,dst,tick`.
+    /// Fewer fields than it takes to have a source, a destination and a tick.
     TooFewFields,
-    /// The third field is not a whole number from 0 to 2^64 - 1.
+    /// The tick is neither a whole number from 0 to 2^64 - 1 nor a time since 1970.
     NoTick,
     /// A quoted field does not end.
     OpenQuote,
@@ -24,8 +61,8 @@ pub enum LineError {
 impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            LineError::TooFewFields => "fewer than the three fields src,dst,tick",
-            LineError::NoTick => "the third field, tick, is not a whole number",
+            LineError::TooFewFields => "too few fields for src,dst,tick",
+            LineError::NoTick => "the tick is neither a whole number nor a time",
             LineError::OpenQuote => "a quoted field does not end",
         })
     }
@@ -33,16 +70,25 @@ impl fmt::Display for LineError {
 
 impl std::error::Error for LineError {}
 
-/// Reads a line, with or without its line end. Fields after the third are passed over. A tick may end in a fraction, which
-/// is cut off.
+/// Reads a line, with or without its line end. Other fields are passed over. A tick may end in a fraction, which
+/// is cut off. Times are seconds since 1970, and so are numbers that are milli-, micro- or nanoseconds since then.
 ///
 /// # Errors
 /// See [`LineError`].
-pub fn parse_line(line: &[u8]) -> Result<Line<'_>, LineError> {
-    let (src, rest) = field(line)?;
-    let (dst, rest) = field(rest.ok_or(LineError::TooFewFields)?)?;
-    let (tick, _) = field(rest.ok_or(LineError::TooFewFields)?)?;
-    Ok(Line { src, dst, tick: whole(tick).ok_or(LineError::NoTick)? })
+pub fn parse_line(line: &[u8], columns: Columns) -> Result<Line<'_>, LineError> {
+    let wanted = [columns.src, columns.dst, columns.tick];
+    let (mut found, mut rest) = ([&line[..0]; 3], Some(line));
+    for place in 0..=columns.src.max(columns.dst).max(columns.tick) {
+        let (text, next) = field(rest.ok_or(LineError::TooFewFields)?)?;
+        for (found, wanted) in found.iter_mut().zip(wanted) {
+            if wanted == place {
+                *found = text;
+            }
+        }
+        rest = next;
+    }
+    let [src, dst, tick] = found;
+    Ok(Line { src, dst, tick: tick_of(tick).ok_or(LineError::NoTick)? })
 }
 
 /// True for a first line that names columns: its third field has no digit.
@@ -72,6 +118,14 @@ fn end_of_quoted(line: &[u8]) -> Result<usize, LineError> {
     }
 }
 
+fn tick_of(text: &[u8]) -> Option<u64> {
+    if let Some(tick) = whole(text) {
+        return Some(tick / per_second(tick as f64) as u64);
+    }
+    let time = written(std::str::from_utf8(text).ok()?)?;
+    u64::try_from(time.0.div_euclid(MICROS_PER_SECOND)).ok()
+}
+
 fn whole(text: &[u8]) -> Option<u64> {
     let digits = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     let fraction = &text[digits..];
@@ -90,21 +144,48 @@ mod tests {
         Ok(Line { src: src.as_bytes(), dst: dst.as_bytes(), tick })
     }
 
+    fn parse(line: &[u8]) -> Result<Line<'_>, LineError> {
+        parse_line(line, Columns::default())
+    }
+
+    #[test]
+    fn a_header_says_where_the_columns_are() {
+        let of = |header: &str| Columns::of(header.as_bytes());
+        assert_eq!(of("src,dst,tick"), Columns::default());
+        assert_eq!(of("a,b,c"), Columns::default());
+        assert_eq!(of("src,dst,port"), Columns::default());
+        let flows = of("\u{feff}Timestamp,\"Src_IP\",port,dst_ip\r\n");
+        assert_eq!(flows, Columns { src: 1, dst: 3, tick: 0 });
+        assert_eq!(parse_line(b"17,a,80,b", flows), edge("a", "b", 17));
+        assert_eq!(parse_line(b"17,a,80", flows), Err(LineError::TooFewFields));
+    }
+
     #[test]
     fn fields_are_any_text_and_a_number() {
-        assert_eq!(parse_line(b"10.0.0.1,10.0.0.2,17"), edge("10.0.0.1", "10.0.0.2", 17));
-        assert_eq!(parse_line(b" web 1 , db,18446744073709551615\r\n"), edge("web 1", "db", u64::MAX));
-        assert_eq!(parse_line(b",b,3.75,more"), edge("", "b", 3));
-        assert_eq!(parse_line(b"\"a,\"\"b\",\"c\",0"), edge("a,\"\"b", "c", 0));
+        assert_eq!(parse(b"10.0.0.1,10.0.0.2,17"), edge("10.0.0.1", "10.0.0.2", 17));
+        assert_eq!(parse(b" web 1 , db,99999999999\r\n"), edge("web 1", "db", 99_999_999_999));
+        assert_eq!(parse(b",b,3.75,more"), edge("", "b", 3));
+        assert_eq!(parse(b"\"a,\"\"b\",\"c\",0"), edge("a,\"\"b", "c", 0));
+    }
+
+    #[test]
+    fn a_time_is_seconds_since_1970() {
+        for tick in
+            ["1392388200500", "1392388200500000", "1392388200500000000", "2014-02-14T14:30:00.5Z", "2014-02-14 14:30"]
+        {
+            assert_eq!(parse(format!("a,b,{tick}\n").as_bytes()), edge("a", "b", 1_392_388_200), "{tick}");
+        }
+        assert_eq!(parse(b"a,b,18446744073709551615"), edge("a", "b", 18_446_744_073));
+        assert_eq!(parse(b"a,b,1969-12-31T23:59:59Z"), Err(LineError::NoTick));
     }
 
     #[test]
     fn what_is_no_edge_says_why() {
-        assert_eq!(parse_line(b""), Err(LineError::TooFewFields));
-        assert_eq!(parse_line(b"a,b"), Err(LineError::TooFewFields));
-        assert_eq!(parse_line(b"\"a,b,1"), Err(LineError::OpenQuote));
+        assert_eq!(parse(b""), Err(LineError::TooFewFields));
+        assert_eq!(parse(b"a,b"), Err(LineError::TooFewFields));
+        assert_eq!(parse(b"\"a,b,1"), Err(LineError::OpenQuote));
         for tick in ["", "x", "-1", "1e3", "1.x", "18446744073709551616"] {
-            assert_eq!(parse_line(format!("a,b,{tick}").as_bytes()), Err(LineError::NoTick), "{tick}");
+            assert_eq!(parse(format!("a,b,{tick}").as_bytes()), Err(LineError::NoTick), "{tick}");
         }
     }
 

@@ -216,6 +216,18 @@ fn few_of_the_first_are_clumps_of_ordinary_edges() {
 }
 
 #[test]
+fn a_backup_every_hour_ranks_below_a_scan() {
+    let mut office = Office::new(16);
+    office.day(0, 2000);
+    (0..33).for_each(|hour| (0..40).for_each(|_| office.put("backup", "store", hour * 60)));
+    (0..60).for_each(|n| office.put("bad-scan", format!("server-{n}"), 1850 + n / 4));
+    let scored = office.scored();
+    let of = |src: &str| scored.iter().filter(|edge| edge.0 == src).map(|edge| edge.1).collect::<Vec<_>>();
+    let (backup, scan) = (quantile(of("backup")[700..].to_vec(), 0.5), quantile(of("bad-scan"), 0.25));
+    assert!(scan > backup + 2.0, "{scan} {backup}");
+}
+
+#[test]
 fn who_attacked_is_not_taken_for_harmless() {
     let mut office = Office::new(14);
     office.day(0, 1000);

@@ -76,7 +76,7 @@ impl Model {
     /// What deviates as far at this time day after day is made less of in all but the second and the last.
     pub fn observe(&mut self, time: Timestamp, value: f64, points: f64) -> (f64, [f64; 5]) {
         self.size += rate(0.002, points) * (value.abs() - self.size);
-        let floor = 1e-300 + self.size * FLOOR;
+        let floor = self.floor();
         self.season.turn(time);
         let [day, week] = self.season.forecasts();
         let forecasts = [self.quick, self.steady, day, week, self.last];
@@ -93,6 +93,15 @@ impl Model {
         self.learn_levels(value, deviation, floor, points);
         let drift = self.drift.observe(value - self.season.part(), self.width.max(floor), floor, points);
         (spot, [residual, season, loudness, ratio, drift])
+    }
+
+    /// Usual distance of the values from their center; above 0.
+    pub fn width(&self) -> f64 {
+        self.width.max(self.floor())
+    }
+
+    fn floor(&self) -> f64 {
+        1e-300 + self.size * FLOOR
     }
 
     /// The forecast that was the best of late, of those that are known yet.

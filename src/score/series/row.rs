@@ -1,48 +1,79 @@
 //! A line of CSV → the time and the value in it.
 
-use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND, Timestamp};
+use std::borrow::Cow;
 
-/// Where a file has its time and its value. Other columns are passed over.
+use crate::score::when::instant;
+use crate::time::{MICROS_PER_SECOND, Timestamp};
+
+/// Names of a column of times; the first of these that is there is taken.
+const TIMES: [&str; 7] = ["timestamp", "time", "datetime", "date", "ts", "@timestamp", "_time"];
+
+/// Where a file has its time, if it has any, and its value. Other columns are passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Columns {
-    timestamp: usize,
+    separator: char,
+    timestamp: Option<usize>,
     value: usize,
 }
 
 /// What a line says.
 #[derive(Debug, PartialEq)]
 pub struct Row<'a> {
-    /// The time as it is written, without quotation marks.
-    pub timestamp: &'a str,
+    /// The time as it is written, without quotation marks; in a file without times the number of the row.
+    pub timestamp: Cow<'a, str>,
     /// Time and value, which is finite; or what is wrong, in words.
     pub point: Result<(Timestamp, f64), String>,
 }
 
 impl Columns {
-    /// Finds the columns `timestamp` and `value` in a header line, in any case; `None` when one of them is missing.
-    pub fn of(header: &str) -> Option<Columns> {
-        let names: Vec<&str> = fields(header.trim_start_matches('\u{feff}')).collect();
+    /// Finds the columns in a header line, in any case. Times are under `timestamp`, a name like it, or none in front;
+    /// values under `wanted`, or else under `value` or the only other name. Commas separate them; semicolons or
+    /// tabulators where there is no comma. `None` where there are no such values, or a name is a number.
+    pub fn of(header: &str, wanted: Option<&str>) -> Option<Columns> {
+        let header = header.trim_start_matches('\u{feff}');
+        let separator = [',', ';', '\t'].into_iter().find(|mark| header.contains(*mark)).unwrap_or(',');
+        let names: Vec<&str> = fields(header, separator).collect();
+        if names.iter().any(|name| name.parse::<f64>().is_ok()) {
+            return None;
+        }
         let place = |wanted: &str| names.iter().position(|name| name.eq_ignore_ascii_case(wanted));
-        Some(Columns { timestamp: place("timestamp")?, value: place("value")? })
+        let unnamed = names.first().filter(|name| name.is_empty()).map(|_| 0);
+        let timestamp = TIMES.into_iter().find_map(place).or(unnamed);
+        let only = || {
+            let mut others = (0..names.len()).filter(|other| Some(*other) != timestamp && !names[*other].is_empty());
+            let first = others.next();
+            first.filter(|_| others.next().is_none())
+        };
+        let value = match wanted {
+            Some(wanted) => place(wanted),
+            None => place("value").or_else(only),
+        };
+        Some(Columns { separator, timestamp, value: value? })
     }
 
-    /// Reads a line. Times may be `2014-02-14 14:30:00` (UTC), RFC 3339, or seconds or milliseconds since 1970: what is
-    /// 100,000,000,000 (the year 5138 in seconds) or more is milliseconds.
-    pub fn read<'a>(&self, line: &'a str) -> Row<'a> {
-        let (mut timestamp, mut value) = ("", "");
-        for (place, field) in fields(line).enumerate() {
-            if place == self.timestamp {
-                timestamp = field;
+    /// Reads a line, which is the row of this `number`: without times, each row is a second after the one before.
+    pub fn read<'a>(&self, line: &'a str, number: u64) -> Row<'a> {
+        let (mut timestamp, mut value) = (Cow::Borrowed(""), "");
+        for (place, field) in fields(line, self.separator).enumerate() {
+            if Some(place) == self.timestamp {
+                timestamp = Cow::Borrowed(field);
             }
             if place == self.value {
                 value = field;
             }
         }
-        let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
-        let point = match (time(timestamp), number) {
+        let time = match self.timestamp {
+            Some(_) => instant(&timestamp),
+            None => {
+                timestamp = Cow::Owned(number.to_string());
+                Some(Timestamp(number as i64 * MICROS_PER_SECOND))
+            }
+        };
+        let finite = value.parse::<f64>().ok().filter(|value| value.is_finite());
+        let point = match (time, finite) {
             (_, None) => Err(format!("`{value}` is not a number")),
             (None, _) => Err(format!("`{timestamp}` is not a time")),
-            (Some(time), Some(number)) => Ok((time, number)),
+            (Some(time), Some(value)) => Ok((time, value)),
         };
         Row { timestamp, point }
     }
@@ -50,63 +81,19 @@ impl Columns {
 
 /// The fields of a line, without the blanks and quotation marks around them. A line is a row, so that one quotation mark
 /// too many costs no more than its own line.
-fn fields(line: &str) -> impl Iterator<Item = &str> {
+fn fields(line: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut rest = Some(line);
     std::iter::from_fn(move || {
-        let text = rest?.trim_ascii_start();
+        let text = rest?.trim_start_matches(' ');
         let quoted = text.strip_prefix('"').and_then(|inside| inside.split_once('"'));
         if let Some((field, after)) = quoted {
-            rest = after.split_once(',').map(|(_, next)| next);
+            rest = after.split_once(separator).map(|(_, next)| next);
             return Some(field);
         }
-        let (field, next) = text.split_once(',').map_or((text, None), |(field, next)| (field, Some(next)));
+        let (field, next) = text.split_once(separator).map_or((text, None), |(field, next)| (field, Some(next)));
         rest = next;
         Some(field.trim_ascii_end())
     })
-}
-
-fn time(text: &str) -> Option<Timestamp> {
-    plain(text.as_bytes()).or_else(|| epoch(text)).or_else(|| {
-        let text = text.replacen(' ', "T", 1);
-        Timestamp::parse(&text).or_else(|| Timestamp::parse(&(text + "Z")))
-    })
-}
-
-/// `2014-02-14 14:30:00` or `2014-02-14 14:30`, a blank or a `T` in the middle: what nearly every line has.
-fn plain(text: &[u8]) -> Option<Timestamp> {
-    let seconds = match text.len() {
-        16 => 0,
-        19 if text[16] == b':' => two(text, 17)?,
-        _ => return None,
-    };
-    let marks = text[4] == b'-' && text[7] == b'-' && matches!(text[10], b' ' | b'T') && text[13] == b':';
-    let (year, month, day) = (two(text, 0)? * 100 + two(text, 2)?, two(text, 5)?, two(text, 8)?);
-    let (hours, minutes) = (two(text, 11)?, two(text, 14)?);
-    let in_month = day >= 1 && (day <= 28 || days(year, month, day) < days(year, month + 1, 1));
-    let real = (1..=12).contains(&month) && in_month && hours < 24 && minutes < 60 && seconds < 60;
-    let micros = (hours * 3600 + minutes * 60 + seconds) * MICROS_PER_SECOND;
-    (marks && real).then(|| Timestamp(days(year, month, day) * MICROS_PER_DAY + micros))
-}
-
-fn two(text: &[u8], at: usize) -> Option<i64> {
-    let digits = &text[at..at + 2];
-    digits.iter().all(u8::is_ascii_digit).then(|| i64::from(digits[0] - b'0') * 10 + i64::from(digits[1] - b'0'))
-}
-
-/// Days since 1970-01-01 in the Gregorian calendar, by years that begin in March, so that the leap day ends them
-/// (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`). For years from 0 on; month 13 is the
-/// January after.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
-}
-
-fn epoch(text: &str) -> Option<Timestamp> {
-    let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
-    let seconds = if number.abs() < 1e11 { number } else { number / 1e3 };
-    Some(Timestamp((seconds * 1e6).round() as i64))
 }
 
 #[cfg(test)]
@@ -117,63 +104,30 @@ mod tests {
     const VALENTINE: Timestamp = Timestamp(1_392_388_200_000_000);
 
     #[test]
-    fn times_are_read_in_every_notation() {
-        for text in [
-            "2014-02-14 14:30:00",
-            "2014-02-14T14:30:00",
-            "2014-02-14 14:30",
-            "2014-02-14T14:30:00Z",
-            "2014-02-14T15:30:00+01:00",
-            "2014-02-14 14:30:00.000",
-            "1392388200",
-            "1392388200.0",
-            "1392388200000",
-        ] {
-            assert_eq!(time(text), Some(VALENTINE), "{text}");
-        }
-        for text in [
-            "",
-            "yesterday",
-            "2014-13-14 14:30:00",
-            "2014-02-29 14:30:00",
-            "2014-12-32 14:30:00",
-            "2014-02-14 24:30:00",
-            "2014-02-14 14:30:0x",
-            "NaN",
-            "14:30",
-        ] {
-            assert_eq!(time(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_last_days_of_a_month_are_read() {
-        assert_eq!(time("2016-02-29 00:00:00"), Some(Timestamp(1_456_704_000_000_000)));
-        assert_eq!(time("2014-12-31 00:00"), Some(Timestamp(1_419_984_000_000_000)));
-    }
-
-    #[test]
-    fn days_are_those_of_the_calendar() {
-        assert_eq!(days(1970, 1, 1), 0);
-        assert_eq!(days(1969, 12, 31), -1);
-        assert_eq!(days(2000, 2, 29), 11_016);
-        assert_eq!(days(2000, 3, 1), 11_017);
-        assert_eq!(days(2024, 12, 31), 20_088);
-    }
-
-    #[test]
     fn a_header_says_where_the_columns_are() {
-        assert_eq!(Columns::of("timestamp,value"), Some(Columns { timestamp: 0, value: 1 }));
-        assert_eq!(Columns::of("\u{feff}host,Value, \"Timestamp\""), Some(Columns { timestamp: 2, value: 1 }));
-        assert_eq!(Columns::of("2014-02-14 14:30:00,12.5"), None);
-        assert_eq!(Columns::of("timestamp,count"), None);
+        let columns = |separator, timestamp, value| Some(Columns { separator, timestamp, value });
+        let of = |header| Columns::of(header, None);
+        assert_eq!(of("timestamp,value"), columns(',', Some(0), 1));
+        assert_eq!(of("\u{feff}host,Value, \"Timestamp\""), columns(',', Some(2), 1));
+        assert_eq!(of("date,timestamp,value"), columns(',', Some(1), 2));
+        assert_eq!(of("timestamp,count"), columns(',', Some(0), 1));
+        assert_eq!(of("Time;cpu"), columns(';', Some(0), 1));
+        assert_eq!(of("cpu\ttime"), columns('\t', Some(1), 0));
+        assert_eq!(of(",cpu"), columns(',', Some(0), 1));
+        assert_eq!(of("\tcpu"), columns('\t', Some(0), 1));
+        assert_eq!(of("cpu"), columns(',', None, 0));
+        assert_eq!(Columns::of("time,cpu,mem", Some("Mem")), columns(',', Some(0), 2));
+        assert_eq!(Columns::of("time,value", Some("mem")), None);
+        for none in ["2014-02-14 14:30:00,12.5", "12.5", "timestamp,cpu,mem", "timestamp", ""] {
+            assert_eq!(of(none), None, "{none}");
+        }
     }
 
     #[test]
     fn a_row_is_read_or_says_what_is_wrong() {
-        let columns = Columns::of("host,timestamp,value").unwrap();
-        let read = |line| columns.read(line);
-        let good = Row { timestamp: "2014-02-14 14:30:00", point: Ok((VALENTINE, -1.5)) };
+        let columns = Columns::of("host,timestamp,value", None).unwrap();
+        let read = |line| columns.read(line, 1);
+        let good = Row { timestamp: "2014-02-14 14:30:00".into(), point: Ok((VALENTINE, -1.5)) };
         assert_eq!(read("web,2014-02-14 14:30:00,-1.5"), good);
         assert_eq!(read("\"a, b\",\"2014-02-14 14:30:00\", -1.5 ,more"), good);
         let wrong = |line| read(line).point.unwrap_err();
@@ -183,5 +137,9 @@ mod tests {
         assert_eq!(wrong("web,2014-02-14 14:30:00"), "`` is not a number");
         assert_eq!(wrong("web,soon,1"), "`soon` is not a time");
         assert_eq!(read("\"web,2014-02-14 14:30:00,1").timestamp, "2014-02-14 14:30:00");
+        let tabbed = Columns::of("time\tcpu", None).unwrap();
+        assert_eq!(tabbed.read("2014-02-14 14:30:00\t-1.5", 1), good);
+        let untimed = Columns::of("cpu", None).unwrap();
+        assert_eq!(untimed.read("3", 7), Row { timestamp: "7".into(), point: Ok((Timestamp(7_000_000), 3.0)) });
     }
 }
