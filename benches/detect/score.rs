@@ -6,7 +6,7 @@ use weir::decode;
 use weir::detect::Detector;
 use weir::logs;
 use weir::rule;
-use weir::score::edges::{Scorer, parse_line};
+use weir::score::edges::{Columns, Scorer, parse_line};
 use weir::table::Batch;
 use weir::time::Timestamp;
 
@@ -52,7 +52,7 @@ fn lines(options: &Options) -> (String, Vec<bool>) {
 fn edges(options: &Options) {
     let (text, is_scan) = lines(options);
     let count = is_scan.len() as f64;
-    let parsed = || text.lines().filter_map(|line| parse_line(line.as_bytes()).ok());
+    let parsed = || text.lines().filter_map(|line| parse_line(line.as_bytes(), Columns::default()).ok());
     let scored = || {
         let mut scorer = Scorer::new();
         parsed().map(|edge| scorer.score(edge.src, edge.dst, edge.tick)).collect::<Vec<f32>>()

@@ -94,7 +94,8 @@ async fn open(config: &Config, aws: &Aws) -> Result<(Queue, Buckets), Trouble> {
     let of_buckets = aws.or_region(config.queue.region());
     let mut troubles = 0;
     loop {
-        let opened = async { Ok((Queue::open(aws, &config.queue).await?, Buckets::new(&of_buckets).await?)) };
+        let opened =
+            async { Ok::<_, Trouble>((Queue::open(aws, &config.queue).await?, Buckets::new(&of_buckets).await?)) };
         let trouble = match opened.await {
             Err(trouble) if trouble.may_pass() || trouble.is_odd() && troubles + 1 < TRIES_MAX => trouble,
             ended => return ended,
