@@ -2,20 +2,25 @@
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1485"]
 -- remedy          = "Look for retained automated backups (DescribeDBInstanceAutomatedBackups) and restore from them; protect their deletion."
--- false_positives = "Test databases; databases that AWS Backup restored as a test (low)."
+-- false_positives = "Test databases; databases that AWS Backup restored as a test, and what a program deletes on a third day of a week (low)."
 SELECT eventTime,
        eventName,
        requestParameters ->> 'deleteAutomatedBackups' AS backups_deleted,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') AS resource,
-       CASE WHEN userIdentity.invokedBy = 'backup.amazonaws.com' THEN 'low' ELSE 'medium' END AS severity
-FROM cloudtrail
-WHERE eventSource = 'rds.amazonaws.com'
-  AND eventName IN ('DeleteDBInstance', 'DeleteDBCluster')
-  AND errorCode IS NULL
-  AND requestParameters ->> 'skipFinalSnapshot' = 'true'
-  -- an instance of a cluster, or a replica, can have no final snapshot: its data are elsewhere
-  AND (eventName = 'DeleteDBCluster'
-       OR responseElements ->> 'dBClusterIdentifier' IS NULL
-          AND responseElements ->> 'readReplicaSourceDBInstanceIdentifier' IS NULL)
+       CASE WHEN days >= 3 THEN 'low'
+            WHEN userIdentity.invokedBy = 'backup.amazonaws.com' THEN 'low' ELSE 'medium' END AS severity
+FROM (SELECT *,
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days
+      FROM cloudtrail
+      WHERE eventSource = 'rds.amazonaws.com'
+        AND eventName IN ('DeleteDBInstance', 'DeleteDBCluster')
+        AND requestParameters ->> 'skipFinalSnapshot' = 'true'
+        -- an instance of a cluster, or a replica, can have no final snapshot: its data are elsewhere
+        AND (eventName = 'DeleteDBCluster'
+             OR responseElements ->> 'dBClusterIdentifier' IS NULL
+                AND responseElements ->> 'readReplicaSourceDBInstanceIdentifier' IS NULL)
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), CASE WHEN is_person() THEN coalesce(requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') END
+                      ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
+WHERE errorCode IS NULL
