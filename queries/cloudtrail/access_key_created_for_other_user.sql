@@ -7,15 +7,16 @@ SELECT eventTime,
        requestParameters ->> 'userName' AS for_user,
        json_get_str(responseElements, 'accessKey', 'accessKeyId') AS access_key,
        sourceIPAddress, userAgent,
-       'user/' || (requestParameters ->> 'userName') AS resource,
-       CASE WHEN days >= 3 THEN 'low' ELSE 'medium' END AS severity
+       resource,
+       CASE WHEN days >= 3 AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
-             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
+             sample('user/' || (requestParameters ->> 'userName')) OVER week AS resource
       FROM cloudtrail
       WHERE eventSource = 'iam.amazonaws.com'
         AND eventName = 'CreateAccessKey'
         AND requestParameters ->> 'userName' IS NOT NULL
         AND (requestParameters ->> 'userName' IS DISTINCT FROM userIdentity.userName)
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), CASE WHEN is_person() THEN requestParameters ->> 'userName' END
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

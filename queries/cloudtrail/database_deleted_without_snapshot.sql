@@ -8,11 +8,12 @@ SELECT eventTime,
        requestParameters ->> 'deleteAutomatedBackups' AS backups_deleted,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') AS resource,
-       CASE WHEN days >= 3 THEN 'low'
+       resource,
+       CASE WHEN days >= 3 AND NOT is_person() THEN 'low'
             WHEN userIdentity.invokedBy = 'backup.amazonaws.com' THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
-             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
+             sample(coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier')) OVER week AS resource
       FROM cloudtrail
       WHERE eventSource = 'rds.amazonaws.com'
         AND eventName IN ('DeleteDBInstance', 'DeleteDBCluster')
@@ -21,6 +22,6 @@ FROM (SELECT *,
         AND (eventName = 'DeleteDBCluster'
              OR responseElements ->> 'dBClusterIdentifier' IS NULL
                 AND responseElements ->> 'readReplicaSourceDBInstanceIdentifier' IS NULL)
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), CASE WHEN is_person() THEN coalesce(requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') END
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

@@ -8,14 +8,15 @@ SELECT eventTime,
        responseElements ->> 'functionUrl' AS url,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
-       CASE WHEN days >= 3 THEN 'low' ELSE 'medium' END AS severity
+       resource,
+       CASE WHEN days >= 3 AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
-             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
+             sample(coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName')) OVER week AS resource
       FROM cloudtrail
       WHERE eventSource = 'lambda.amazonaws.com'
         AND (eventName LIKE 'CreateFunctionUrlConfig%' OR eventName LIKE 'UpdateFunctionUrlConfig%')
         AND requestParameters ->> 'authType' = 'NONE'
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), CASE WHEN is_person() THEN requestParameters ->> 'functionName' END
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

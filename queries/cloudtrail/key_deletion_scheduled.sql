@@ -9,18 +9,19 @@ SELECT eventTime,
        errorCode,
        sourceIPAddress,
        userAgent,
-       coalesce(resources[1].arn, responseElements ->> 'keyId', requestParameters ->> 'keyId') AS resource,
-       CASE WHEN errorCode IS NOT NULL OR days >= 3 AND eventName = 'ScheduleKeyDeletion' THEN 'low'
+       resource,
+       CASE WHEN errorCode IS NOT NULL OR days >= 3 AND NOT is_person() AND eventName = 'ScheduleKeyDeletion' THEN 'low'
             WHEN eventName = 'DeleteImportedKeyMaterial' THEN 'high'
             ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NOT NULL THEN 'Somebody tried to destroy a KMS key'
             WHEN eventName = 'DeleteImportedKeyMaterial' THEN 'KMS key lost its imported material, and works no more'
             ELSE 'KMS key was scheduled for deletion' END AS title
 FROM (SELECT *,
-             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
+             sample(coalesce(resources[1].arn, responseElements ->> 'keyId', requestParameters ->> 'keyId')) OVER week AS resource
       FROM cloudtrail
       WHERE eventSource = 'kms.amazonaws.com'
         AND eventName IN ('ScheduleKeyDeletion', 'DeleteImportedKeyMaterial')
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), errorCode IS NULL, eventName, CASE WHEN is_person() THEN requestParameters ->> 'keyId' END
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), errorCode IS NULL, eventName
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%'

@@ -10,7 +10,7 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'identifier', requestParameters ->> 'contactId', requestParameters ->> 'contactChannelId', account) AS resource,
+       resource,
        -- event_rule_disabled and log_forwarding_removed tell it
        CASE WHEN days >= 3 AND eventName IN ('DisableAlarmActions', 'DisableRule') THEN 'low'
             WHEN eventName = 'DisableRule' AND regexp_like(requestParameters ->> 'name', '(?i)guardduty|security|cloudtrail|config|iam|root|alert|siem')
@@ -31,7 +31,8 @@ SELECT eventTime,
             WHEN eventName IN ('DeleteNotificationConfiguration', 'DisassociateChannel') THEN 'Notifications of the account were deleted by hand'
             ELSE 'Notifications of a backup vault were deleted by hand' END AS title
 FROM (SELECT *,
-             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
+             sample(coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'identifier', requestParameters ->> 'contactId', requestParameters ->> 'contactChannelId', account)) OVER week AS resource
       FROM cloudtrail
       WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com', 'rds.amazonaws.com', 'notifications.amazonaws.com', 'backup.amazonaws.com', 'oam.amazonaws.com', 'ssm-contacts.amazonaws.com', 'ssm-incidents.amazonaws.com', 'lambda.amazonaws.com')
         AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy', 'PutMetricAlarm',

@@ -7,16 +7,17 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'queueUrl' AS resource,
+       resource,
        CASE WHEN days >= 3 THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
-             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
+             sample(requestParameters ->> 'queueUrl') OVER week AS resource
       FROM cloudtrail
       WHERE eventSource = 'sqs.amazonaws.com'
         AND eventName = 'PurgeQueue'
         AND NOT is_infrastructure_tool()
         AND is_by_hand()
         AND userIdentity.invokedBy IS NULL
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), requestParameters ->> 'queueUrl'
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL
