@@ -8,16 +8,17 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'directoryId', requestParameters ->> 'userPoolId', requestParameters ->> 'organizationId') AS resource,
+       resource,
        CASE WHEN days >= 3 THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
-             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
+             sample(coalesce(requestParameters ->> 'directoryId', requestParameters ->> 'userPoolId', requestParameters ->> 'organizationId')) OVER week AS resource
       FROM cloudtrail
       WHERE eventSource IN ('ds.amazonaws.com', 'cognito-idp.amazonaws.com', 'workmail.amazonaws.com')
         AND eventName IN ('ResetUserPassword', 'AdminSetUserPassword', 'ResetPassword', 'AdminSetUserMFAPreference')
         AND userIdentity.invokedBy IS NULL
         AND NOT is_infrastructure_tool()
         AND is_by_hand()
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), coalesce(requestParameters ->> 'directoryId', requestParameters ->> 'userPoolId', requestParameters ->> 'organizationId')
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL
