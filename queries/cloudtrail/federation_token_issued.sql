@@ -1,22 +1,19 @@
 -- title           = "Federation token was issued to an IAM user"
 -- severity        = "medium"
+-- dedupe          = "7d"
 -- tags            = ["attack.persistence", "attack.defense_evasion", "attack.t1550.001", "attack.t1098.001", "attack.t1606"]
 -- remedy          = "Ask the user whether they run a federation broker. If not: the token outlives its access key, so deny everything to the user (not only deactivate the key) until it has expired."
--- false_positives = "In-house brokers that sign people in to the console (low from the third day of a week on)."
+-- false_positives = "In-house brokers that sign people in to the console: one finding a week for each."
 SELECT eventTime,
        requestParameters ->> 'name' AS session,
        json_get_str(responseElements, 'credentials', 'accessKeyId') AS access_key,
        coalesce(requestParameters ->> 'policy', requestParameters ->> 'policyArns') AS session_policy,
        sourceIPAddress, userAgent,
        coalesce(json_get_str(responseElements, 'federatedUser', 'arn'), requestParameters ->> 'name') AS resource,
-       CASE WHEN errorCode IS NOT NULL OR days >= 3 THEN 'low' ELSE 'medium' END AS severity,
+       CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
        CASE WHEN errorCode IS NULL THEN 'Federation token was issued to an IAM user'
             ELSE 'IAM user tried to get a federation token' END AS title
-FROM (SELECT *,
-             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days
-      FROM cloudtrail
-      WHERE eventSource = 'sts.amazonaws.com'
-        AND eventName = 'GetFederationToken'
-      WINDOW week AS (PARTITION BY account, userIdentity.arn
-                      ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
-WHERE userIdentity.type = 'IAMUser'
+FROM cloudtrail
+WHERE eventSource = 'sts.amazonaws.com'
+  AND eventName = 'GetFederationToken'
+  AND userIdentity.type = 'IAMUser'
