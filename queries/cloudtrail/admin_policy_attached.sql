@@ -1,7 +1,8 @@
--- title    = "Administrator policy was attached"
--- severity = "medium"
--- tags     = ["attack.privilege_escalation", "attack.persistence", "attack.t1098.003", "cis.1.16"]
--- remedy   = "Check who asked for the rights. Detach the policy if nobody did, and look at what the principal has done since with its new rights."
+-- title           = "Administrator policy was attached"
+-- severity        = "medium"
+-- tags            = ["attack.privilege_escalation", "attack.persistence", "attack.t1098.003", "cis.1.16"]
+-- remedy          = "Check who asked for the rights. Detach the policy if nobody did, and look at what the principal has done since with its new rights."
+-- false_positives = "Control Tower, and stack sets that reach every account (low)."
 SELECT eventTime, eventName,
        coalesce(requestParameters ->> 'userName', requestParameters ->> 'roleName', requestParameters ->> 'groupName') AS attached_to,
        requestParameters ->> 'policyArn' AS policy,
@@ -13,6 +14,9 @@ SELECT eventTime, eventName,
             WHEN requestParameters ->> 'roleName' LIKE 'aws-controltower-%'
                  AND userIdentity.sessionContext.sessionIssuer.userName = 'AWSControlTowerExecution'
                  AND userIdentity.invokedBy = 'cloudformation.amazonaws.com' THEN 'low'
+            -- what is rolled out to each account of an organization is told where the stack set is changed
+            WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com'
+                 AND regexp_like(userIdentity.sessionContext.sessionIssuer.userName, '^(stacksets-exec-[0-9a-f]{16,}|AWSCloudFormationStackSetExecutionRole)$') THEN 'low'
             ELSE 'medium' END AS severity,
        CASE eventName WHEN 'AttachUserPolicy' THEN 'Administrator policy was attached to a user'
                       WHEN 'AttachRolePolicy' THEN 'Administrator policy was attached to a role'

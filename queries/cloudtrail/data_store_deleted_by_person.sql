@@ -1,16 +1,14 @@
 -- title           = "Table, file system, other store of data, cluster, directory, repository or user pool was deleted by hand"
 -- severity        = "medium"
--- key             = ["account", "userIdentity.arn", "eventName"]
 -- tags            = ["attack.impact", "attack.t1485"]
 -- remedy          = "Ask the owner; restore from a backup if nobody claims it."
--- false_positives = "Clean-up of test environments."
+-- false_positives = "Clean-up of test environments; a program that does so on a third day of a week (low)."
 SELECT eventTime,
        eventName,
        eventSource,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'directoryId', requestParameters ->> 'repositoryName', requestParameters ->> 'keyspaceName', requestParameters ->> 'vaultName', requestParameters ->> 'streamName', requestParameters ->> 'streamARN', requestParameters ->> 'knowledgeBaseId', requestParameters ->> 'graphIdentifier',
-                requestParameters ->> 'databaseName', requestParameters ->> 'tableBucketARN', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterName', requestParameters ->> 'cacheClusterId', requestParameters ->> 'identifier', requestParameters ->> 'namespaceName', requestParameters ->> 'volumeId', requestParameters ->> 'id', requestParameters ->> 'name', account) AS resource,
+       resource,
        CASE WHEN eventSource = 'eks.amazonaws.com' THEN 'EKS cluster was deleted by hand'
             WHEN eventName IN ('DeleteTable', 'DropTable') THEN 'Table was deleted by hand'
             WHEN eventName = 'DeleteFileSystem' THEN 'File system was deleted by hand'
@@ -26,15 +24,21 @@ SELECT eventTime,
             WHEN eventName = 'DeleteTableBucket' THEN 'Table bucket was deleted by hand'
             WHEN eventName = 'DeleteDirectory' THEN 'Directory was deleted by hand'
             WHEN eventName = 'DeleteVolume' THEN 'Volume of a file system was deleted by hand'
-            ELSE 'Data warehouse, cache or other cluster was deleted by hand' END AS title
-FROM cloudtrail
-WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'elasticache.amazonaws.com', 'eks.amazonaws.com', 'cognito-idp.amazonaws.com', 'fsx.amazonaws.com', 'memorydb.amazonaws.com',
-                    'bedrock.amazonaws.com', 'glacier.amazonaws.com', 'docdb-elastic.amazonaws.com', 'dsql.amazonaws.com', 'neptune-graph.amazonaws.com', 'timestream.amazonaws.com', 'ecr.amazonaws.com',
-                    'kinesis.amazonaws.com', 'aoss.amazonaws.com', 's3tables.amazonaws.com', 'cassandra.amazonaws.com', 'ds.amazonaws.com', 'codecommit.amazonaws.com', 'redshift-serverless.amazonaws.com', 'kafka.amazonaws.com')
-  AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool', 'DeleteKnowledgeBase', 'DeleteVault', 'DeleteGraph', 'DeleteDatabase', 'DeleteRepository', 'DeleteStream', 'DeleteCollection', 'DeleteTableBucket', 'DropTable', 'DropKeyspace', 'DeleteDirectory', 'DeleteNamespace', 'DeleteVolume')
-  AND errorCode IS NULL
-  AND userIdentity.invokedBy IS NULL
-  AND NOT is_infrastructure_tool()
-  AND (eventName IN ('DeleteFileSystem', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteUserPool')
-       OR eventSource = 'redshift.amazonaws.com'
-       OR is_by_hand())
+            ELSE 'Data warehouse, cache or other cluster was deleted by hand' END AS title,
+       CASE WHEN days >= 3 AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
+FROM (SELECT *,
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
+             sample(coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'directoryId', requestParameters ->> 'repositoryName', requestParameters ->> 'keyspaceName', requestParameters ->> 'vaultName', requestParameters ->> 'streamName', requestParameters ->> 'streamARN', requestParameters ->> 'knowledgeBaseId', requestParameters ->> 'graphIdentifier', requestParameters ->> 'databaseName', requestParameters ->> 'tableBucketARN', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterName', requestParameters ->> 'cacheClusterId', requestParameters ->> 'identifier', requestParameters ->> 'namespaceName', requestParameters ->> 'volumeId', requestParameters ->> 'id', requestParameters ->> 'name', account)) OVER week AS resource
+      FROM cloudtrail
+      WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'elasticache.amazonaws.com', 'eks.amazonaws.com', 'cognito-idp.amazonaws.com', 'fsx.amazonaws.com', 'memorydb.amazonaws.com',
+                          'bedrock.amazonaws.com', 'glacier.amazonaws.com', 'docdb-elastic.amazonaws.com', 'dsql.amazonaws.com', 'neptune-graph.amazonaws.com', 'timestream.amazonaws.com', 'ecr.amazonaws.com',
+                          'kinesis.amazonaws.com', 'aoss.amazonaws.com', 's3tables.amazonaws.com', 'cassandra.amazonaws.com', 'ds.amazonaws.com', 'codecommit.amazonaws.com', 'redshift-serverless.amazonaws.com', 'kafka.amazonaws.com')
+        AND eventName IN ('DeleteTable', 'DeleteFileSystem', 'DeleteCluster', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteReplicationGroup', 'DeleteUserPool', 'DeleteKnowledgeBase', 'DeleteVault', 'DeleteGraph', 'DeleteDatabase', 'DeleteRepository', 'DeleteStream', 'DeleteCollection', 'DeleteTableBucket', 'DropTable', 'DropKeyspace', 'DeleteDirectory', 'DeleteNamespace', 'DeleteVolume')
+        AND userIdentity.invokedBy IS NULL
+        AND NOT is_infrastructure_tool()
+        AND (eventName IN ('DeleteFileSystem', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteUserPool')
+             OR eventSource = 'redshift.amazonaws.com'
+             OR is_by_hand())
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), eventName
+                      ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
+WHERE errorCode IS NULL

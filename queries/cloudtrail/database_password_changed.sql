@@ -2,25 +2,30 @@
 -- severity        = "medium"
 -- tags            = ["attack.credential_access", "attack.persistence", "attack.t1098"]
 -- remedy          = "Ask the principal; change the password again, from the secret's owner, if the answer does not fit, and end open connections."
--- false_positives = "Rotation that goes by ModifyDBInstance."
+-- false_positives = "Rotation that goes by ModifyDBInstance: low where a program does so on a third day of a week."
 SELECT eventTime,
        eventName,
        errorCode,
        sourceIPAddress,
        userAgent,
-       coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'fileSystemId', requestParameters ->> 'userId', requestParameters ->> 'userName', requestParameters ->> 'namespaceName', requestParameters ->> 'relationalDatabaseName') AS resource,
-       CASE WHEN errorCode IS NULL THEN 'medium' ELSE 'low' END AS severity,
+       resource,
+       CASE WHEN errorCode IS NOT NULL OR days >= 3 AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity,
        CASE WHEN errorCode IS NULL AND eventName IN ('ModifyUser', 'UpdateUser') THEN 'User of a cache no longer needs a password'
             WHEN errorCode IS NULL AND eventName = 'UpdateFileSystem' THEN 'Password of the administrator of a file system was changed'
             WHEN errorCode IS NULL THEN 'Master password or master user of a database or search domain was changed'
             ELSE 'Somebody tried to change the master password of a database' END AS title
-FROM cloudtrail
-WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'docdb-elastic.amazonaws.com', 'fsx.amazonaws.com', 'elasticache.amazonaws.com', 'memorydb.amazonaws.com', 'redshift-serverless.amazonaws.com', 'lightsail.amazonaws.com')
-  AND eventName IN ('ModifyDBInstance', 'ModifyDBCluster', 'ModifyCluster', 'UpdateDomainConfig', 'UpdateCluster', 'UpdateFileSystem', 'ModifyUser', 'UpdateUser', 'UpdateNamespace', 'UpdateRelationalDatabase')
-  AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
-  AND (json_contains(requestParameters, 'masterUserPassword')
-       OR json_contains(requestParameters, 'advancedSecurityOptions', 'masterUserOptions')
-       OR json_contains(requestParameters, 'adminUserPassword')
-       OR json_contains(requestParameters, 'ontapConfiguration', 'fsxAdminPassword')
-       OR requestParameters ->> 'noPasswordRequired' = 'true'
-       OR requestParameters -> 'authenticationMode' ->> 'type' = 'no-password-required')
+FROM (SELECT *,
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
+             sample(coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'fileSystemId', requestParameters ->> 'userId', requestParameters ->> 'userName', requestParameters ->> 'namespaceName', requestParameters ->> 'relationalDatabaseName')) OVER week AS resource
+      FROM cloudtrail
+      WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'docdb-elastic.amazonaws.com', 'fsx.amazonaws.com', 'elasticache.amazonaws.com', 'memorydb.amazonaws.com', 'redshift-serverless.amazonaws.com', 'lightsail.amazonaws.com')
+        AND eventName IN ('ModifyDBInstance', 'ModifyDBCluster', 'ModifyCluster', 'UpdateDomainConfig', 'UpdateCluster', 'UpdateFileSystem', 'ModifyUser', 'UpdateUser', 'UpdateNamespace', 'UpdateRelationalDatabase')
+        AND (json_contains(requestParameters, 'masterUserPassword')
+             OR json_contains(requestParameters, 'advancedSecurityOptions', 'masterUserOptions')
+             OR json_contains(requestParameters, 'adminUserPassword')
+             OR json_contains(requestParameters, 'ontapConfiguration', 'fsxAdminPassword')
+             OR requestParameters ->> 'noPasswordRequired' = 'true'
+             OR requestParameters -> 'authenticationMode' ->> 'type' = 'no-password-required')
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), errorCode IS NULL
+                      ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
+WHERE errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%'

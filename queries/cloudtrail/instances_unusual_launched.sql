@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1496", "attack.t1496.001"]
 -- remedy          = "Ask who needs them; if nobody does, terminate them in every Region, deny ec2:RunInstances for these types by a service control policy, and contain the principal."
--- false_positives = "Machine learning and batch teams; head nodes of computing clusters; clusters that EMR or Batch launch for them (low)."
+-- false_positives = "Machine learning and batch teams; head nodes of computing clusters; clusters that EMR or Batch launch for them, and what is refused in the console after a sign-in through IAM Identity Center (low)."
 SELECT eventTime,
        requestParameters ->> 'instanceType' AS instance_type,
        json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') AS count,
@@ -11,6 +11,8 @@ SELECT eventTime,
        userAgent,
        coalesce(json_get_str(responseElements, 'instancesSet', 'items', 0, 'instanceId'), account) AS resource,
        CASE WHEN userIdentity.invokedBy IS NOT NULL THEN 'low'
+            -- the console offers what the permission set then refuses
+            WHEN errorCode NOT LIKE '%LimitExceeded' AND sessionCredentialFromConsole AND userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN 'low'
             -- the controller of a cluster takes what is cheap and large enough
             WHEN errorCode IS NULL AND json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') <= 2
                  AND NOT is_by_hand_or_script()

@@ -1,19 +1,19 @@
 -- title           = "Alarm, metric filter, rule or subscription that tells of events was taken off by hand"
 -- severity        = "medium"
 -- confidence      = "medium"
--- key             = ["account", "userIdentity.arn", "eventSource"]
 -- tags            = ["attack.defense_evasion", "attack.t1562.001", "attack.t1562.008", "attack.t1562.006"]
 -- remedy          = "See what it told of and whom; put it back if nobody claims it."
--- false_positives = "Clean-up of old alarms."
+-- false_positives = "Clean-up of old alarms; who silences alarms or rules on a third day of a week, as on call (low)."
 SELECT eventTime,
        eventName,
        eventSource,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'identifier', requestParameters ->> 'contactId', requestParameters ->> 'contactChannelId', account) AS resource,
+       resource,
        -- event_rule_disabled and log_forwarding_removed tell it
-       CASE WHEN eventName = 'DisableRule' AND regexp_like(requestParameters ->> 'name', '(?i)guardduty|security|cloudtrail|config|iam|root|alert|siem')
+       CASE WHEN days >= 3 AND eventName IN ('DisableAlarmActions', 'DisableRule') THEN 'low'
+            WHEN eventName = 'DisableRule' AND regexp_like(requestParameters ->> 'name', '(?i)guardduty|security|cloudtrail|config|iam|root|alert|siem')
                  OR eventName IN ('DeleteSubscriptionFilter', 'DeleteDestination')
                     AND regexp_like(requestParameters ->> 'logGroupName', '(?i)cloudtrail|flow-?log|vpc|guardduty|waf|route53|firewall|audit|security') THEN 'low' ELSE 'medium' END AS severity,
        CASE WHEN eventName = 'DeleteAlarms' THEN 'CloudWatch alarm was deleted by hand'
@@ -30,22 +30,27 @@ SELECT eventTime,
             WHEN eventSource = 'lambda.amazonaws.com' THEN 'Function that acts on alerts was switched off or deleted by hand'
             WHEN eventName IN ('DeleteNotificationConfiguration', 'DisassociateChannel') THEN 'Notifications of the account were deleted by hand'
             ELSE 'Notifications of a backup vault were deleted by hand' END AS title
-FROM cloudtrail
-WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com', 'rds.amazonaws.com', 'notifications.amazonaws.com', 'backup.amazonaws.com', 'oam.amazonaws.com', 'ssm-contacts.amazonaws.com', 'ssm-incidents.amazonaws.com', 'lambda.amazonaws.com')
-  AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy', 'PutMetricAlarm',
-                    'DeleteEventBus', 'DeleteEventSubscription', 'DeleteNotificationConfiguration', 'DeleteBackupVaultNotifications',
-                    'DisassociateChannel', 'DeleteLink', 'DeleteContact', 'DeactivateContactChannel', 'DeleteResponsePlan', 'PutFunctionConcurrency20171031', 'DeleteFunction20150331')
-  AND (eventName <> 'DeleteTopic'
-       OR regexp_like(requestParameters ->> 'topicArn', '(?i)alert|alarm|secur|guard|incident|monitor'))
-  AND (eventName <> 'PutMetricAlarm'
-       OR requestParameters ->> 'actionsEnabled' = 'false')
-  -- functions that act on what is told
-  AND (eventSource <> 'lambda.amazonaws.com'
-       OR regexp_like(requestParameters ->> 'functionName', '(?i)secur|guard-?duty|cloudtrail|incident|remediat|siem|forensic|quarantine|intrusion|threat')
-          AND (eventName <> 'PutFunctionConcurrency20171031'
-               OR json_get_int(requestParameters, 'reservedConcurrentExecutions') = 0))
-  AND errorCode IS NULL
-  AND userIdentity.invokedBy IS NULL
-  AND NOT is_infrastructure_tool()
-  AND (eventName IN ('DeleteMetricFilter', 'DeleteAccountPolicy', 'DeleteDelivery')
-       OR is_by_hand())
+FROM (SELECT *,
+             count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
+             sample(coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'identifier', requestParameters ->> 'contactId', requestParameters ->> 'contactChannelId', account)) OVER week AS resource
+      FROM cloudtrail
+      WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com', 'rds.amazonaws.com', 'notifications.amazonaws.com', 'backup.amazonaws.com', 'oam.amazonaws.com', 'ssm-contacts.amazonaws.com', 'ssm-incidents.amazonaws.com', 'lambda.amazonaws.com')
+        AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy', 'PutMetricAlarm',
+                          'DeleteEventBus', 'DeleteEventSubscription', 'DeleteNotificationConfiguration', 'DeleteBackupVaultNotifications',
+                          'DisassociateChannel', 'DeleteLink', 'DeleteContact', 'DeactivateContactChannel', 'DeleteResponsePlan', 'PutFunctionConcurrency20171031', 'DeleteFunction20150331')
+        AND (eventName <> 'DeleteTopic'
+             OR regexp_like(requestParameters ->> 'topicArn', '(?i)alert|alarm|secur|guard|incident|monitor'))
+        AND (eventName <> 'PutMetricAlarm'
+             OR requestParameters ->> 'actionsEnabled' = 'false')
+        -- functions that act on what is told
+        AND (eventSource <> 'lambda.amazonaws.com'
+             OR regexp_like(requestParameters ->> 'functionName', '(?i)secur|guard-?duty|cloudtrail|incident|remediat|siem|forensic|quarantine|intrusion|threat')
+                AND (eventName <> 'PutFunctionConcurrency20171031'
+                     OR json_get_int(requestParameters, 'reservedConcurrentExecutions') = 0))
+        AND userIdentity.invokedBy IS NULL
+        AND NOT is_infrastructure_tool()
+        AND (eventName IN ('DeleteMetricFilter', 'DeleteAccountPolicy', 'DeleteDelivery')
+             OR is_by_hand())
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), eventName
+                      ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
+WHERE errorCode IS NULL

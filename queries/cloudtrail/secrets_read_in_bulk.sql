@@ -1,8 +1,9 @@
 -- title           = "Many secrets were read by one principal in a short time"
 -- severity        = "medium"
+-- dedupe          = "7d"
 -- tags            = ["attack.credential_access", "attack.t1555.006"]
 -- remedy          = "Ask the principal what it needed them for. If it cannot say: revoke its sessions, then rotate every secret in the list, production databases first."
--- false_positives = "Migrations; controllers that copy secrets into a cluster or a vault (medium): put their roles in the suppress list; servers that read theirs as they start (low), and Terraform (low by the role of a program)."
+-- false_positives = "Migrations; controllers that copy secrets into a cluster or a vault (medium, one finding a week): put their roles in the suppress list; servers that read theirs as they start (low), and Terraform (low by the role of a program)."
 SELECT userIdentity.arn AS who,
        count(DISTINCT requestParameters ->> 'secretId') AS secrets,
        count(DISTINCT awsRegion) AS regions,

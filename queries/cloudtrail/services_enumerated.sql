@@ -1,8 +1,9 @@
 -- title           = "One principal listed what many services hold"
 -- severity        = "low"
+-- dedupe          = "7d"
 -- tags            = ["attack.discovery", "attack.t1526", "attack.t1580", "attack.t1619"]
 -- remedy          = "Ask the principal which tool it ran. For a key of a user or the role of an instance that nobody can explain: disable it, and look at what was read next."
--- false_positives = "Inventory and posture tools; put their roles in the suppress list."
+-- false_positives = "Inventory and posture tools, of each of which one finding a week tells (low where the permission set is one for audits); put their roles in the suppress list."
 SELECT userIdentity.arn AS who,
        count(DISTINCT eventSource) AS services,
        count(DISTINCT eventName) AS apis,
@@ -16,6 +17,8 @@ SELECT userIdentity.arn AS who,
             -- a person with a tool, who is not in the console and runs no Terraform
             WHEN count(*) FILTER (WHERE userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
                                         AND sessionCredentialFromConsole IS NOT TRUE
+                                        -- who gives out a permission set says what it is for
+                                        AND NOT regexp_like(userIdentity.sessionContext.sessionIssuer.userName, '(?i)audit')
                                         AND userAgent NOT LIKE '%Terraform%'
                                         AND userAgent NOT LIKE 'Mozilla/%'
                                         AND userAgent NOT LIKE '%aws-internal%') >= 12 THEN 'medium'

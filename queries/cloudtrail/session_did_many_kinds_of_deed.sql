@@ -1,9 +1,10 @@
 -- title           = "One session of a role did deeds of many kinds that programs and people seldom do together"
 -- severity        = "medium"
 -- confidence      = "medium"
+-- dedupe          = "7d"
 -- tags            = ["attack.initial_access", "attack.lateral_movement", "attack.execution", "attack.persistence", "attack.t1078.004", "attack.t1550.001", "attack.t1648", "attack.t1021.007"]
 -- remedy          = "Ask the owner of the role who had the session. If nobody can say: revoke the role's sessions, and undo what it did, kind by kind."
--- false_positives = "The role that sets up a whole account, where it is given machines and users by the same script."
+-- false_positives = "An administrator who works so by hand, of whom one finding a week tells; the role that sets up a whole account, where it is given machines and users by the same script."
 -- description     = "Kinds: to enter machines or run commands there, take secrets by the batch, set passwords of others, delete objects (which deployments seldom do), and to give roles to what runs code, change code that is there, lead names elsewhere, let addresses in. Told are four kinds within an hour, two of them of the first. Sessions that began with the token of a workload, and what AWS does for them, are left out. What the session is named or calls with does not count."
 SELECT userIdentity.arn AS who,
        count(DISTINCT CASE WHEN regexp_like(eventName, '^(StartSession|SendCommand|SendSSHPublicKey|ExecuteCommand|GetPasswordData)$') THEN 'machines'

@@ -1,8 +1,9 @@
 -- title           = "Blocks of EBS snapshots were read through the direct API"
 -- severity        = "medium"
+-- dedupe          = "7d"
 -- tags            = ["attack.exfiltration", "attack.collection", "attack.credential_access", "attack.t1537", "attack.t1005"]
 -- remedy          = "Ask the owner of the principal; assume that what the volume held, keys included, is known to whoever read it."
--- false_positives = "Backup and scanning products that read snapshots so: put their roles in the suppress list."
+-- false_positives = "Backup and scanning products that read snapshots so, of each of which one finding a week tells: put their roles in the suppress list."
 SELECT userIdentity.arn AS who,
        count(*) AS blocks,
        sample(requestParameters ->> 'snapshotId') AS snapshots,

@@ -1,9 +1,10 @@
 -- title           = "Short connections kept coming to an SSH or RDP port from one internet address for hours"
 -- severity        = "medium"
 -- confidence      = "medium"
+-- dedupe          = "7d"
 -- tags            = ["attack.credential_access", "attack.t1110", "attack.t1133"]
 -- remedy          = "Close the port to the internet (Session Manager, a VPN), and look in the host's log for a login from the address that succeeded."
--- false_positives = "A monitor outside that opens a new SSH connection every few minutes: give it an address of ours."
+-- false_positives = "A monitor outside that opens a new SSH connection every few minutes (one finding a week): give it an address of ours."
 -- description     = "Guesses a minute or two apart, so that no short window has many; a pause of more than twenty minutes begins anew."
 SELECT srcaddr, dstaddr, dstport,
        count(DISTINCT srcport) AS connections,

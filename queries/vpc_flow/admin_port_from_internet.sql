@@ -2,9 +2,10 @@
 -- severity        = "medium"
 -- confidence      = "medium"
 -- key             = ["account", "interface_id", "dstport"]
+-- dedupe          = "7d"
 -- tags            = ["attack.initial_access", "attack.t1133", "cis.5.2"]
 -- remedy          = "Close the port in the security group and use Session Manager or a VPN; check the logins of the host since first_seen."
--- false_positives = "A bastion host that is meant to be reached from anywhere."
+-- false_positives = "A bastion host that is meant to be reached from anywhere: one finding a week for each port that is open."
 SELECT srcaddr, dstaddr, dstport, packets, bytes,
        -- without TCP flags, from a port that services have too, it may be an answer to a connection of our own through a NAT gateway
        CASE WHEN packets < 4 OR tcp_flags IS NULL AND srcport < 32768 THEN 'low' ELSE 'medium' END AS severity

@@ -2,6 +2,7 @@
 -- severity        = "high"
 -- confidence      = "medium"
 -- key             = ["account", "interface_id", "dstport"]
+-- dedupe          = "7d"
 -- tags            = ["attack.initial_access", "attack.execution", "attack.t1133", "attack.t1610"]
 -- remedy          = "Close the port to the internet; list containers and pods started since first_seen and rotate the credentials of the node role."
 -- false_positives = "A Kubernetes API server (6443) that is public on purpose and asks for certificates."

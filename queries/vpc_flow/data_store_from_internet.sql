@@ -2,6 +2,7 @@
 -- severity        = "high"
 -- confidence      = "medium"
 -- key             = ["account", "interface_id", "dstport"]
+-- dedupe          = "7d"
 -- tags            = ["attack.initial_access", "attack.collection", "attack.t1190", "attack.t1213"]
 -- remedy          = "Close the port to the internet, then look for written keys, cron jobs and dumps: Redis, Elasticsearch and Memcached are taken over within hours."
 -- false_positives = "A cluster that asks for a password and is public on purpose."

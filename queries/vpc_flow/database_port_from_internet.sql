@@ -2,9 +2,10 @@
 -- severity        = "high"
 -- confidence      = "medium"
 -- key             = ["account", "interface_id", "dstport"]
+-- dedupe          = "7d"
 -- tags            = ["attack.initial_access", "attack.t1190"]
 -- remedy          = "Take the database off public subnets or limit its security group to known clients; review its login log since first_seen."
--- false_positives = "A managed database opened on purpose for partners with fixed addresses."
+-- false_positives = "A managed database opened on purpose for partners with fixed addresses: one finding a week for each port that is open."
 SELECT srcaddr, dstaddr, dstport, packets, bytes,
        -- without TCP flags, from a port that services have too, it may be an answer to a connection of our own through a NAT gateway
        CASE WHEN packets < 4 OR tcp_flags IS NULL AND srcport < 32768 THEN 'medium' ELSE 'high' END AS severity

@@ -1,9 +1,10 @@
 -- title           = "Internal host had SSH, RDP or WinRM sessions on many hosts within hours"
 -- severity        = "medium"
 -- confidence      = "medium"
+-- dedupe          = "7d"
 -- tags            = ["attack.lateral_movement", "attack.t1021.004", "attack.t1021.001", "attack.t1021.006"]
 -- remedy          = "Ask who works from the source. If it is no bastion and runs no deployments: isolate it, find how it was entered and whose key it used, and look on the hosts in the list for what was done."
--- false_positives = "Bastions, deployments (Ansible) and vulnerability scanners: put their addresses in the suppress list."
+-- false_positives = "Bastions, deployments (Ansible) and vulnerability scanners, of which one finding a week tells: put their addresses in the suppress list."
 SELECT srcaddr, dstport,
        count(DISTINCT dstaddr) AS hosts,
        sample(dstaddr) AS some_hosts,

@@ -1,10 +1,11 @@
 -- title           = "Internal host tried many hosts, or many ports of them, in vain"
 -- severity        = "medium"
 -- confidence      = "medium"
+-- dedupe          = "7d"
 -- tags            = ["attack.discovery", "attack.t1046", "attack.t1018"]
 -- remedy          = "Find the process on the source; if nobody runs a scan on purpose, isolate the host and look at how it was entered. What answered is not in the list: look whether it signed in somewhere. One that goes slowly does not want to be seen."
--- false_positives = "Vulnerability scanners, monitoring that finds hosts by knocking, and servers whose peers are gone; put their addresses in the suppress list."
--- description     = "One finding for what one host scans within eight hours: a port of many hosts, many ports of one, or some ports of several, fast or slow. A try is in vain that a security group rejects, that nothing answers (where the logs have flags), that says nothing to a port of administration, or, of many ports, that is torn down once it is answered. Answers of servers are none: they come from a low port, or begin no connection; without flags, they go from a port that is no client's to one that may be."
+-- false_positives = "Vulnerability scanners, monitoring that finds hosts by knocking, and servers whose peers are gone, of each of which one finding a week tells; put their addresses in the suppress list."
+-- description     = "One finding a week for a host, with the most that it scans within eight hours: a port of many hosts, many ports of one, or some ports of several, fast or slow. A try is in vain that a security group rejects, that nothing answers (where the logs have flags), that says nothing to a port of administration, or, of many ports, that is torn down once it is answered. Answers of servers are none: they come from a low port, or begin no connection; without flags, they go from a port that is no client's to one that may be."
 SELECT srcaddr,
        count(DISTINCT dstaddr) AS hosts,
        sample(dstaddr) AS some_hosts,

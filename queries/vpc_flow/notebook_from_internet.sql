@@ -2,6 +2,7 @@
 -- severity        = "medium"
 -- confidence      = "medium"
 -- key             = ["account", "interface_id", "dstport"]
+-- dedupe          = "7d"
 -- tags            = ["attack.initial_access", "attack.t1190", "attack.t1133", "attack.execution"]
 -- remedy          = "Close the port to the internet. Jupyter, YARN and Spark run what they are sent, often without a login: look for jobs and processes started since first_seen, and rotate the credentials of the host's role."
 -- false_positives = "Other services on these ports, 8888 above all, that are public on purpose."

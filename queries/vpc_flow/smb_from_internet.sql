@@ -2,6 +2,7 @@
 -- severity        = "high"
 -- confidence      = "medium"
 -- key             = ["account", "interface_id", "dstport"]
+-- dedupe          = "7d"
 -- tags            = ["attack.initial_access", "attack.t1190"]
 -- remedy          = "Close 135, 139 and 445 to the internet; check the host for new services, shares and accounts."
 -- false_positives = "None that should stay."

@@ -2,6 +2,7 @@
 -- severity        = "medium"
 -- confidence      = "medium"
 -- key             = ["account", "interface_id", "dstport"]
+-- dedupe          = "7d"
 -- tags            = ["attack.initial_access", "attack.credential_access", "attack.t1133", "attack.t1040"]
 -- remedy          = "Close the port and replace telnet by SSH or Session Manager; passwords sent over it are to be treated as known."
 -- false_positives = "A honeypot."
