@@ -65,11 +65,16 @@ struct Known {
     texts: BTreeMap<String, BTreeSet<String>>,
     /// Keys of JSON by the name of the call, and the column that has them.
     keys: BTreeMap<(String, String), BTreeSet<String>>,
+    /// The services whose call of a name is asked for.
+    sources: BTreeMap<String, BTreeSet<String>>,
 }
 
 static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let mut known = Known::default();
     for asked in library::rules(&library::built_in()).0.into_iter().filter_map(Asked::new) {
+        for name in &asked.names {
+            known.sources.entry(name.clone()).or_default().extend(asked.sources.iter().cloned());
+        }
         let _ = visit_expressions(&asked.statement, |expr| {
             if let Some((column, texts)) = asked.texts(expr) {
                 known.texts.entry(column).or_default().extend(texts);
@@ -91,13 +96,16 @@ struct Asked {
     table: &'static Table,
     /// The calls that it is of, where it says so.
     names: BTreeSet<String>,
+    /// The services whose calls these are, where it says so.
+    sources: BTreeSet<String>,
 }
 
 impl Asked {
     fn new(rule: Rule) -> Option<Asked> {
         let AnyStatement::Statement(statement) = dialect::parse(&rule.text).ok()?.pop_front()? else { return None };
-        let names = rule.asks.get("eventname").cloned().unwrap_or_default();
-        Some(Asked { statement: *statement, table: catalog::table(&rule.table)?, names })
+        let plainly = |column: &str| rule.asks.get(column).cloned().unwrap_or_default();
+        let (names, sources) = (plainly("eventname"), plainly("eventsource"));
+        Some(Asked { statement: *statement, table: catalog::table(&rule.table)?, names, sources })
     }
 
     fn doubt(&self, expr: &Expr) -> Option<String> {
@@ -105,7 +113,7 @@ impl Asked {
         match expr {
             Expr::BinaryOp { left, op: op @ (Eq | NotEq | Lt | LtEq | Gt | GtEq), right } => {
                 let doubt = |asked: &Expr, value: &Expr| {
-                    null(asked, op, value).or_else(|| self.number(asked, value)).or_else(|| {
+                    null(asked, op, value).or_else(|| self.number(asked, op, value)).or_else(|| {
                         let text = text(value).filter(|_| matches!(op, Eq | NotEq))?;
                         self.text(asked, text)
                     })
@@ -119,27 +127,30 @@ impl Asked {
                     ));
                 }
                 list.iter().find_map(|value| {
-                    self.number(expr, value).or_else(|| text(value).and_then(|text| self.text(expr, text)))
+                    self.number(expr, &Eq, value).or_else(|| text(value).and_then(|text| self.text(expr, text)))
                 })
             }
-            Expr::Like { expr, pattern, .. } | Expr::ILike { expr, pattern, .. } => not_a_pattern(expr, text(pattern)?),
+            Expr::Like { expr, pattern, .. } | Expr::ILike { expr, pattern, .. } => {
+                self.not_a_pattern(expr, text(pattern)?)
+            }
             Expr::BinaryOp { op: Arrow | LongArrow, .. } => self.misspelt_key(expr),
             _ => None,
         }
     }
 
     /// A text that is compared with a number is made one, which what is no number cannot be.
-    fn number(&self, asked: &Expr, value: &Expr) -> Option<String> {
+    fn number(&self, asked: &Expr, op: &BinaryOperator, value: &Expr) -> Option<String> {
         let Some(Value::Number(number, _)) = constant(value) else { return None };
         let is_text = match bare(asked) {
             Expr::BinaryOp { op: BinaryOperator::LongArrow, .. } => true,
             asked => matches!(self.column(asked), Some((_, Kind::Text | Kind::Symbol))),
         };
-        is_text.then(|| {
-            format!(
-                "{asked} is a text, and a row in which it is no number cannot be judged: compare it with '{number}'"
-            )
-        })
+        let instead = match op {
+            BinaryOperator::Eq | BinaryOperator::NotEq => format!("compare it with '{number}'"),
+            // of texts '9' is greater than '10'
+            _ => format!("compare TRY_CAST({asked} AS DOUBLE)"),
+        };
+        is_text.then(|| format!("{asked} is a text, and a row in which it is no number cannot be judged: {instead}"))
     }
 
     fn text(&self, asked: &Expr, text: &str) -> Option<String> {
@@ -157,6 +168,7 @@ impl Asked {
         }
         let known: Vec<&String> = known.into_iter().flatten().collect();
         let meant = match known.iter().find(|known| known.eq_ignore_ascii_case(text)) {
+            Some(known) if column == "eventname" && !self.may_be_of(known) => None,
             Some(known) => Some((*known).clone()),
             None if column == "eventsource" => source_meant(text, &known),
             None => None,
@@ -164,15 +176,37 @@ impl Asked {
         meant.map(|meant| format!("no `{column}` is '{text}': did you mean '{meant}'?"))
     }
 
+    /// Whether the call of this name that rules know may be of a service that is asked: AppSync has `CreateApiKey`, and WAF `CreateAPIKey`.
+    fn may_be_of(&self, name: &str) -> bool {
+        let is_one = |known: &BTreeSet<String>| !known.is_disjoint(&self.sources);
+        self.sources.is_empty() || KNOWN.sources.get(name).is_some_and(is_one)
+    }
+
     fn misspelt_key(&self, expr: &Expr) -> Option<String> {
         let (column, key) = self.key(expr)?;
         let meant = |name: &String| {
+            if !self.may_be_of(name) {
+                return None;
+            }
             let known = KNOWN.keys.get(&(name.clone(), column.clone())).filter(|known| !known.contains(key))?;
             known.iter().find(|known| known.eq_ignore_ascii_case(key))
         };
         let meant: Option<Vec<&String>> = self.names.iter().map(meant).collect();
         let meant = meant?.first().copied()?;
         Some(format!("no key in `{column}` of these calls is '{key}': did you mean '{meant}'?"))
+    }
+
+    fn not_a_pattern(&self, asked: &Expr, pattern: &str) -> Option<String> {
+        let is_network = pattern
+            .split_once('/')
+            .is_some_and(|(address, bits)| address.parse::<std::net::IpAddr>().is_ok() && bits.parse::<u8>().is_ok());
+        // no column holds networks, but the parameters of a call may: `requestParameters ->> 'cidrIp' LIKE '0.0.0.0/0'`
+        if is_network && self.column(asked).is_some() {
+            return Some(format!("LIKE compares texts and knows no networks: cidr_match({asked}, '{pattern}')"));
+        }
+        // `*` alone is whom a policy allows
+        let has_star = pattern != "*" && pattern.contains('*') && !pattern.contains(['%', '_']);
+        has_star.then(|| format!("in LIKE % stands for any letters, and * for itself: '{}'", pattern.replace('*', "%")))
     }
 
     /// A column that must be two things at once.
@@ -259,17 +293,6 @@ fn null(asked: &Expr, op: &BinaryOperator, value: &Expr) -> Option<String> {
     is_null(value).then(|| format!("a comparison with NULL is never true: {instead}"))
 }
 
-fn not_a_pattern(asked: &Expr, pattern: &str) -> Option<String> {
-    let is_network = pattern
-        .split_once('/')
-        .is_some_and(|(address, bits)| address.parse::<std::net::IpAddr>().is_ok() && bits.parse::<u8>().is_ok());
-    if is_network {
-        return Some(format!("LIKE compares texts and knows no networks: cidr_match({asked}, '{pattern}')"));
-    }
-    let has_star = pattern.contains('*') && !pattern.contains(['%', '_']);
-    has_star.then(|| format!("in LIKE % stands for any letters, and * for itself: '{}'", pattern.replace('*', "%")))
-}
-
 /// The service that a text names otherwise than CloudTrail does: `iam`, `iam.amazon.com`, `guarduty.amazonaws.com`.
 fn source_meant(text: &str, known: &[&String]) -> Option<String> {
     const END: &str = ".amazonaws.com";
@@ -345,17 +368,21 @@ mod tests {
 
     #[test]
     fn a_text_that_is_compared_with_a_number_is_doubtful() {
-        let message = |asked: &str, number: &str| {
+        let message = |asked: &str, instead: &str| {
             format!(
-                "t.sql:6:7: {asked} is a text, and a row in which it is no number cannot be judged: compare it with '{number}'"
+                "t.sql:6:7: {asked} is a text, and a row in which it is no number cannot be judged: compare {instead}"
             )
         };
-        check("c.eventName = 5", &[message("c.eventName", "5").as_str()]);
+        check("c.eventName = 5", &[message("c.eventName", "it with '5'").as_str()]);
         check(
             "userIdentity.accountId IN (111122223333)",
-            &[message("userIdentity.accountId", "111122223333").as_str()],
+            &[message("userIdentity.accountId", "it with '111122223333'").as_str()],
         );
-        check("requestParameters ->> 'maxResults' > 5", &[message("requestParameters ->> 'maxResults'", "5").as_str()]);
+        check(
+            "requestParameters ->> 'maxResults' > 5",
+            &[message("requestParameters ->> 'maxResults'", "TRY_CAST(requestParameters ->> 'maxResults' AS DOUBLE)")
+                .as_str()],
+        );
         check("CAST(requestParameters ->> 'maxResults' AS BIGINT) > 5 AND length(eventName) = 5", &[]);
     }
 
@@ -392,6 +419,7 @@ mod tests {
         );
         check("eventName LIKE 'Create%' AND requestParameters ->> 'policyDocument' LIKE '%\"*\"%'", &[]);
         check("requestParameters ->> 'principal' = '*'", &[]);
+        check("requestParameters ->> 'principal' LIKE '*' AND requestParameters ->> 'cidrIp' LIKE '0.0.0.0/0'", &[]);
     }
 
     #[test]
@@ -414,7 +442,24 @@ mod tests {
             &["t.sql:6:36: no key in `requestparameters` of these calls is 'username': did you mean 'userName'?"],
         );
         check("eventName = 'NewCall' AND requestParameters ->> 'username' = 'x'", &[]);
+        check(
+            "eventSource = 'iam.amazonaws.com' AND eventName = 'CreateUser' AND requestParameters ->> 'username' = 'x'",
+            &["t.sql:6:74: no key in `requestparameters` of these calls is 'username': did you mean 'userName'?"],
+        );
         check("requestParameters ->> 'username' = 'x'", &[]);
+    }
+
+    #[test]
+    fn a_call_of_another_service_is_spelled_as_that_has_it() {
+        check("eventSource = 'wafv2.amazonaws.com' AND eventName = 'CreateAPIKey'", &[]);
+        check(
+            "eventSource = 'mq.amazonaws.com' AND eventName = 'CreateUser' AND requestParameters ->> 'username' = 'x'",
+            &[],
+        );
+        check(
+            "eventSource = 'iam.amazonaws.com' AND eventName = 'createuser'",
+            &["t.sql:6:45: no `eventname` is 'createuser': did you mean 'CreateUser'?"],
+        );
     }
 
     #[test]
