@@ -8,14 +8,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, StringArray, UInt32Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int32Type, UInt32Type};
+use arrow::datatypes::{DataType, Field, FieldRef, Int32Type, UInt32Type};
 use datafusion::common::alias::AliasGenerator;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Aggregate, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Projection, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility, Window,
+    Aggregate, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Projection, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility, Window,
 };
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use hashbrown::HashMap;
@@ -145,6 +145,12 @@ fn any() -> Signature {
     Signature::any(1, Volatility::Immutable)
 }
 
+/// The field of what there is for each value of the argument, and for none of its nulls: plans above know of `coalesce(errorCode, 'none')` that
+/// it is never null.
+fn of_each(args: &ReturnFieldArgs, name: &str, kind: DataType) -> FieldRef {
+    Arc::new(Field::new(name, kind, args.arg_fields[0].is_nullable()))
+}
+
 /// Texts of a query, and the numbers that they have in it. They are kept to its end, each once.
 #[derive(Debug, Default)]
 struct Numbers(RwLock<Known>);
@@ -239,6 +245,10 @@ impl ScalarUDFImpl for NumberOf {
         Ok(DataType::UInt32)
     }
 
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        Ok(of_each(&args, self.name(), DataType::UInt32))
+    }
+
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let texts = cast(&args.args[0].to_array(args.number_rows)?, &symbols())?;
         Ok(ColumnarValue::Array(Arc::new(self.numbers.of(texts.as_dictionary::<Int32Type>()))))
@@ -256,6 +266,10 @@ impl ScalarUDFImpl for TextOf {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(symbols())
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        Ok(of_each(&args, self.name(), symbols()))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
@@ -345,6 +359,8 @@ mod tests {
             "SELECT name, n % 2 AS odd, grouping(name), count(*) FROM t GROUP BY ROLLUP (name, n % 2) ORDER BY 1, 2, 3",
             "SELECT place, name, count(*) FROM t GROUP BY GROUPING SETS ((place, name), (name), ()) ORDER BY 1, 2, 3",
             "SELECT name, array_agg(DISTINCT place ORDER BY place), min(name) FROM t GROUP BY name ORDER BY 1",
+            "SELECT x, count(*) FROM (SELECT DISTINCT coalesce(name, place, 'none') AS x, place FROM t \
+             UNION ALL SELECT coalesce(name, 'none'), 'x' FROM t) AS u GROUP BY x ORDER BY 1",
             "SELECT upper(name) AS u, place, count(*) FROM t GROUP BY 1, 2 HAVING count(*) > 3 AND place <> 'x' ORDER BY 1, 2",
             "SELECT t.name, count(*) FROM t JOIN (SELECT DISTINCT name FROM t WHERE n > 990) b USING (name) GROUP BY 1 ORDER BY 1",
             "SELECT name, (SELECT count(DISTINCT place) FROM t b WHERE b.name = a.name) FROM (SELECT DISTINCT name FROM t) a \

@@ -119,6 +119,8 @@ struct Asked {
     /// Of the column [`VALUE`].
     expr: Expr,
     program: Arc<dyn PhysicalExpr>,
+    /// Whether it may be null: plans above know of `coalesce(upper(errorCode), 'none')` that it is not.
+    nullable: bool,
     schema: SchemaRef,
     signature: Signature,
 }
@@ -130,6 +132,7 @@ const PART: usize = 2;
 
 impl Asked {
     fn new(expr: Expr, column: &Expr, schema: &DFSchema, config: &Arc<ConfigOptions>) -> Result<Asked> {
+        let nullable = expr.nullable(schema)?;
         let value = Expr::Column(Column::new_unqualified(VALUE));
         let expr = expr.transform_down(|part| {
             Ok(match part == *column {
@@ -148,7 +151,7 @@ impl Asked {
             &properties,
             &PhysicalPlanningContext::default(),
         )?;
-        Ok(Asked { expr, program, schema, signature: Signature::any(1, Volatility::Immutable) })
+        Ok(Asked { expr, program, nullable, schema, signature: Signature::any(1, Volatility::Immutable) })
     }
 
     fn of(&self, values: ArrayRef) -> Result<ArrayRef> {
@@ -191,7 +194,7 @@ impl ScalarUDFImpl for Asked {
     }
 
     fn return_field_from_args(&self, _: ReturnFieldArgs) -> Result<FieldRef> {
-        let field = Field::new(self.name(), self.program.data_type(&self.schema)?, true);
+        let field = Field::new(self.name(), self.program.data_type(&self.schema)?, self.nullable);
         Ok(Arc::new(field))
     }
 
@@ -306,6 +309,9 @@ mod tests {
             let sql = format!("SELECT count(*), {expression} AS x FROM t GROUP BY ROLLUP ({expression}) ORDER BY 1, 2");
             assert_eq!(answer(&asked, &sql).await, answer(&plain, &sql).await, "{sql}");
         }
+        let sql = "SELECT x, count(*) FROM (SELECT DISTINCT coalesce(upper(name), 'none') AS x FROM t \
+                   UNION ALL SELECT 'x') AS u GROUP BY x ORDER BY 1";
+        assert_eq!(answer(&asked, sql).await, answer(&plain, sql).await);
         let explained = answer(&asked, "EXPLAIN SELECT count(*) FROM t WHERE upper(name) = 'X'").await;
         assert!(explained.contains("per_value(t.name)"), "{explained}");
         let of_row = answer(&asked, "EXPLAIN SELECT count(*) FROM t WHERE name = 'X' AND random() < n").await;
