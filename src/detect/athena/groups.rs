@@ -1,11 +1,16 @@
 //! What rows are grouped by, `GROUP BY ()` and `ROLLUP (1, 2)`, and what groups are ordered by → the same in words that DataFusion 55 knows.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::{Arc, LazyLock};
 
+use datafusion::functions_aggregate::all_default_aggregate_functions;
+use datafusion::logical_expr::AggregateUDF;
 use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, OrderByExpr, Select, SelectItem, visit_expressions, visit_expressions_mut,
 };
 
+use super::aggregates::IN_QUERIES;
 use super::template::call_name;
 use super::unnest;
 
@@ -44,7 +49,7 @@ pub fn by_alias(select: &mut Select, is_ours: impl Fn(&Ident) -> bool) {
         }
         let is_called = |(alias, _): &(&Ident, &Expr)| alias.value.eq_ignore_ascii_case(&name.value);
         let (_, expr) = projection.iter().filter_map(named).find(is_called)?;
-        is_of_other_columns(expr, name).then(|| expr.clone())
+        is_of_other_columns(expr, name, &is_ours).then(|| expr.clone())
     };
     for key in by {
         match key {
@@ -64,10 +69,17 @@ pub fn by_alias(select: &mut Select, is_ours: impl Fn(&Ident) -> bool) {
     }
 }
 
-/// Whether rows can be grouped by it, and it does not ask for the column of this name itself.
-fn is_of_other_columns(expr: &Expr, name: &Ident) -> bool {
+/// Whether rows can be grouped by it, and it does not ask for the column of this name itself, `day` or `c.day`. `requestParameters.day` is another.
+fn is_of_other_columns(expr: &Expr, name: &Ident, is_ours: impl Fn(&Ident) -> bool) -> bool {
     let is_other = visit_expressions(expr, |expr| {
-        let is_same = matches!(expr, Expr::Identifier(other) if other.value.eq_ignore_ascii_case(&name.value));
+        let is_same = match expr {
+            Expr::Identifier(other) => other.value.eq_ignore_ascii_case(&name.value),
+            Expr::CompoundIdentifier(names) => match names.as_slice() {
+                [table, other] => other.value.eq_ignore_ascii_case(&name.value) && !is_ours(table),
+                _ => false,
+            },
+            _ => false,
+        };
         let is_over = matches!(expr, Expr::Function(call) if call.over.is_some());
         if is_same || is_over || is_aggregate(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -114,35 +126,21 @@ pub fn ordered(select: &Select, order: &mut [OrderByExpr]) {
     }
 }
 
-/// Aggregates. What else is called may be of what SELECT calls so.
-const AGGREGATES: [&str; 23] = [
-    "any_value",
-    "approx_distinct",
-    "approx_percentile",
-    "arbitrary",
-    "array_agg",
-    "avg",
-    "bool_and",
-    "bool_or",
-    "count",
-    "count_if",
-    "first_value",
-    "histogram",
-    "last_value",
-    "listagg",
-    "map_agg",
-    "max",
-    "max_by",
-    "min",
-    "min_by",
-    "stddev",
-    "string_agg",
-    "sum",
-    "variance",
-];
+/// Aggregates that DataFusion 55 and [`IN_QUERIES`] lack.
+const OTHERS: [&str; 3] = ["approx_percentile", "arbitrary", "count_if"];
 
+static AGGREGATES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let known = all_default_aggregate_functions();
+    let names = |aggregate: &Arc<AggregateUDF>| {
+        let aliases = aggregate.aliases().iter().map(String::as_str);
+        std::iter::once(aggregate.name()).chain(aliases).map(str::to_ascii_lowercase).collect::<Vec<_>>()
+    };
+    known.iter().flat_map(names).chain(IN_QUERIES.into_iter().chain(OTHERS).map(str::to_owned)).collect()
+});
+
+/// What else is called may be of what SELECT calls so.
 fn is_aggregate(expr: &Expr) -> bool {
-    matches!(expr, Expr::Function(call) if call_name(call).is_some_and(|name| AGGREGATES.contains(&name.as_str())))
+    matches!(expr, Expr::Function(call) if call_name(call).is_some_and(|name| AGGREGATES.contains(&name)))
 }
 
 /// Writes the table before names that SELECT gives too.
