@@ -92,6 +92,11 @@ async fn an_event_time_of_another_name_is_one() {
             "SELECT region, max(eventtime) AS last FROM cloudtrail GROUP BY 1 HAVING last > '2024-08' ORDER BY last",
             "us-east-1 | 2024-08-02T10:00:00Z",
         ),
+        (
+            "SELECT substr(\"First Seen\", 1, 7), t.\"ET\", et FROM \
+             (SELECT eventtime AS \"First Seen\", eventtime AS \"ET\", eventid AS et FROM cloudtrail) AS t WHERE t.\"First Seen\" < '2024-08-02'",
+            "2024-08 | 2024-08-01T10:00:00Z | a",
+        ),
         // what another SELECT calls so is what it is
         (
             "SELECT substr(a.t, 1, 7), b.t FROM \

@@ -279,7 +279,9 @@ pub fn mark_text(name: &mut Ident) {
 
 /// Says of a name that it is one of `eventTime`.
 pub fn mark_time(name: &mut Ident) {
-    name.value.make_ascii_lowercase();
+    if name.quote_style.is_none() {
+        name.value.make_ascii_lowercase();
+    }
     name.quote_style = Some(OF_TIME);
 }
 
