@@ -97,6 +97,10 @@ async fn an_event_time_of_another_name_is_one() {
              (SELECT eventtime AS \"First Seen\", eventtime AS \"ET\", eventid AS et FROM cloudtrail) AS t WHERE t.\"First Seen\" < '2024-08-02'",
             "2024-08 | 2024-08-01T10:00:00Z | a",
         ),
+        (
+            "SELECT \"EventTime\" FROM (SELECT substr(eventtime, 1, 7) AS \"EventTime\" FROM cloudtrail WHERE eventid = 'a')",
+            "2024-08",
+        ),
         // what another SELECT calls so is what it is
         (
             "SELECT substr(a.t, 1, 7), b.t FROM \

@@ -272,17 +272,21 @@ const OF_TIME: char = '[';
 /// Says of a name that it is that of a text, where it is `eventTime`.
 pub fn mark_text(name: &mut Ident) {
     if is_its_name(name) {
-        name.value.make_ascii_lowercase();
-        name.quote_style = Some(OF_TEXT);
+        mark(name, OF_TEXT);
     }
 }
 
 /// Says of a name that it is one of `eventTime`.
 pub fn mark_time(name: &mut Ident) {
+    mark(name, OF_TIME);
+}
+
+/// A name without quotes is folded, which no other is.
+fn mark(name: &mut Ident, quotes: char) {
     if name.quote_style.is_none() {
         name.value.make_ascii_lowercase();
     }
-    name.quote_style = Some(OF_TIME);
+    name.quote_style = Some(quotes);
 }
 
 /// Calls that make a text, of a time or of a part of its text.
