@@ -10,7 +10,7 @@ use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, Int32Array, String
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Int32Type, UInt32Type};
 use datafusion::common::alias::AliasGenerator;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -37,12 +37,22 @@ impl OptimizerRule for Numbered {
 
     fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
         let numbers = Arc::new(Numbers::default());
-        plan.transform_up_with_subqueries(|plan| match plan {
+        let ask = |plan: LogicalPlan| match ends_early(&plan) {
+            true => Ok(Transformed::new(plan, false, TreeNodeRecursion::Jump)),
+            false => Ok(Transformed::no(plan)),
+        };
+        plan.transform_down_up_with_subqueries(ask, |plan| match plan {
             LogicalPlan::Aggregate(aggregate) => by_number(aggregate, &numbers),
             LogicalPlan::Window(window) => parted_by_number(window, &numbers, config.alias_generator()),
             other => Ok(Transformed::no(other)),
         })
     }
+}
+
+/// `SELECT DISTINCT column ... LIMIT 10` reads no more than it needs, but of numbers, which are computed: all rows.
+fn ends_early(plan: &LogicalPlan) -> bool {
+    let LogicalPlan::Limit(limit) = plan else { return false };
+    matches!(limit.input.as_ref(), LogicalPlan::Aggregate(aggregate) if aggregate.aggr_expr.is_empty())
 }
 
 fn number_of(numbers: &Arc<Numbers>) -> ScalarUDF {
@@ -380,6 +390,8 @@ mod tests {
         assert!(explained.contains("text_of(number_of(t.name)) AS name"), "{explained}");
         let of_numbers = answer(&numbered, "EXPLAIN SELECT n, count(*) FROM t GROUP BY n").await;
         assert!(!of_numbers.contains("number_of"), "{of_numbers}");
+        let of_some = answer(&numbered, "EXPLAIN SELECT DISTINCT name, place FROM t LIMIT 2").await;
+        assert!(!of_some.contains("number_of"), "{of_some}");
     }
 
     #[test]
