@@ -173,7 +173,17 @@ impl Asked {
             None if column == "eventsource" => source_meant(text, &known),
             None => None,
         };
-        meant.map(|meant| format!("no `{column}` is '{text}': did you mean '{meant}'?"))
+        let is_asked = |expr: &Expr, meant: &str| {
+            self.texts(expr).is_some_and(|(other, texts)| other == column && texts.contains(meant))
+        };
+        let meant = meant.filter(|meant| !self.has(|expr| is_asked(expr, meant)))?;
+        Some(format!("no `{column}` is '{text}': did you mean '{meant}'?"))
+    }
+
+    /// Whether the query has such an expression. Who asks for what was meant too asks for both on purpose.
+    fn has(&self, is_such: impl Fn(&Expr) -> bool) -> bool {
+        let look = |expr: &Expr| if is_such(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        visit_expressions(&self.statement, look).is_break()
     }
 
     /// Whether the call of this name that rules know may be of a service that is asked: AppSync has `CreateApiKey`, and WAF `CreateAPIKey`.
@@ -193,6 +203,9 @@ impl Asked {
         };
         let meant: Option<Vec<&String>> = self.names.iter().map(meant).collect();
         let meant = meant?.first().copied()?;
+        if self.has(|expr| self.key(expr).is_some_and(|(other, key)| other == column && key == meant)) {
+            return None;
+        }
         Some(format!("no key in `{column}` of these calls is '{key}': did you mean '{meant}'?"))
     }
 
@@ -305,7 +318,7 @@ fn source_meant(text: &str, known: &[&String]) -> Option<String> {
         return near.map(|near| (*near).clone());
     }
     let is_of_aws = !text.contains('.') || text.contains("amazon") || text.ends_with("aws.com");
-    is_of_aws.then(|| format!("{}{END}", name.to_lowercase()))
+    (is_of_aws && !text.is_empty()).then(|| format!("{}{END}", name.to_lowercase()))
 }
 
 fn bare(expr: &Expr) -> &Expr {
@@ -446,12 +459,17 @@ mod tests {
             "eventSource = 'iam.amazonaws.com' AND eventName = 'CreateUser' AND requestParameters ->> 'username' = 'x'",
             &["t.sql:6:74: no key in `requestparameters` of these calls is 'username': did you mean 'userName'?"],
         );
+        check(
+            "eventName = 'CreateUser' AND coalesce(requestParameters ->> 'userName', requestParameters ->> 'username') = 'x'",
+            &[],
+        );
         check("requestParameters ->> 'username' = 'x'", &[]);
     }
 
     #[test]
     fn a_call_of_another_service_is_spelled_as_that_has_it() {
         check("eventSource = 'wafv2.amazonaws.com' AND eventName = 'CreateAPIKey'", &[]);
+        check("eventSource IN ('iam.amazonaws.com', 'iam', '')", &[]);
         check(
             "eventSource = 'mq.amazonaws.com' AND eventName = 'CreateUser' AND requestParameters ->> 'username' = 'x'",
             &[],
