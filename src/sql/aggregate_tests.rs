@@ -172,6 +172,7 @@ async fn what_is_of_a_column_is_another_than_what_is_of_a_cast_of_it() {
             "SELECT array_agg(x ORDER BY x), array_agg(CAST(x AS VARCHAR) || '' ORDER BY x) FROM (VALUES 1, 2) AS t (x)",
             "[1, 2] | [1, 2]",
         ),
+        ("SELECT transform(ARRAY[1], v -> v), transform(ARRAY[1], v -> CAST(v AS DOUBLE))", "[1] | [1.0]"),
         ("SELECT stddev(x), stddev(CAST(x AS DOUBLE)) FROM (VALUES 1, 3) AS t (x)", "1.4142135623730951 | 1.4142135623730951"),
         (
             "SELECT sum(x) OVER (ORDER BY x), sum(CAST(x AS DOUBLE)) OVER (ORDER BY x) FROM (VALUES 1, 2) AS t (x) ORDER BY 1",

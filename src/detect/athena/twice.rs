@@ -166,11 +166,14 @@ pub fn called(select: &mut Select) {
     let _ = visit_expressions_mut(&mut select.qualify, &mut tell);
 }
 
-/// An argument that is of a column, and has a cast within.
+/// An argument that is of a column, and has a cast within. A lambda stands alone.
 fn argument_with_cast(arg: &mut FunctionArg) -> Option<&mut Expr> {
     let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg else { return None };
-    let is_constant = matches!(&*expr, Expr::Cast { expr, .. } if matches!(expr.as_ref(), Expr::Value(_)));
-    (!is_constant && expr.to_string().to_ascii_lowercase() != without_casts(expr)).then_some(expr)
+    let is_other = match &*expr {
+        Expr::Cast { expr, .. } => matches!(expr.as_ref(), Expr::Value(_)),
+        expr => matches!(expr, Expr::Lambda(_)),
+    };
+    (!is_other && expr.to_string().to_ascii_lowercase() != without_casts(expr)).then_some(expr)
 }
 
 /// What rows are grouped by, `GROUP BY 1` being the first column.
