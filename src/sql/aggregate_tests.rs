@@ -249,6 +249,11 @@ async fn rows_are_grouped_by_what_select_calls_as_a_folder_of_the_archive() {
         // what is made of the column itself, an aggregate, and what a subquery gives
         ("SELECT year(day) AS day, count(*) FROM cloudtrail GROUP BY day ORDER BY day", "2024 | 1 / 2024 | 1 / | 1"),
         ("SELECT date_format(c.day, '%Y') AS day, c.day AS d FROM cloudtrail c GROUP BY day ORDER BY 2", "2024 | 2024-08-01 / 2024 | 2024-08-02 / |"),
+        (
+            "SELECT upper(eventname) AS \"Day\", day, count(*) FROM cloudtrail GROUP BY 1, day ORDER BY 2",
+            "GETUSER | 2024-08-01 | 1 / PUTOBJECT | 2024-08-02 | 1 / GETUSER | | 1",
+        ),
+        ("SELECT eventname AS region, region AS r FROM cloudtrail GROUP BY region, eventname ORDER BY 1, 2", "GetUser | unknown / GetUser | us-east-1 / PutObject | us-east-1"),
         ("SELECT requestParameters.region AS region, count(*) FROM cloudtrail GROUP BY region", "| 3"),
         ("SELECT max(eventid) AS region FROM cloudtrail GROUP BY region ORDER BY 1", "b / c"),
         ("SELECT every(eventid > 'a') AS region, set_agg(eventid) IS NULL AS Account FROM cloudtrail GROUP BY region, account LIMIT 0", ""),

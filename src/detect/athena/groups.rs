@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::aggregates::IN_QUERIES;
+use super::tables::folded;
 use super::template::call_name;
 use super::unnest;
 
@@ -47,7 +48,11 @@ pub fn by_alias(select: &mut Select, is_ours: impl Fn(&Ident) -> bool) {
         if !OURS.iter().any(|ours| name.value.eq_ignore_ascii_case(ours)) || !is_ours(name) {
             return None;
         }
-        let is_called = |(alias, _): &(&Ident, &Expr)| alias.value.eq_ignore_ascii_case(&name.value);
+        // who selects the column too means it
+        if projection.iter().any(|item| item_expr(item).is_some_and(|expr| is_column(expr, name, &is_ours))) {
+            return None;
+        }
+        let is_called = |(alias, _): &(&Ident, &Expr)| folded(alias) == folded(name);
         let (_, expr) = projection.iter().filter_map(named).find(is_called)?;
         is_of_other_columns(expr, name, &is_ours).then(|| expr.clone())
     };
@@ -69,28 +74,37 @@ pub fn by_alias(select: &mut Select, is_ours: impl Fn(&Ident) -> bool) {
     }
 }
 
-/// Whether rows can be grouped by it, and it does not ask for the column of this name itself, `day` or `c.day`. `requestParameters.day` is another.
+/// Whether rows can be grouped by it, and it does not ask for the column of this name itself.
 fn is_of_other_columns(expr: &Expr, name: &Ident, is_ours: impl Fn(&Ident) -> bool) -> bool {
     let is_other = visit_expressions(expr, |expr| {
-        let is_same = match expr {
-            Expr::Identifier(other) => other.value.eq_ignore_ascii_case(&name.value),
-            Expr::CompoundIdentifier(names) => match names.as_slice() {
-                [table, other] => other.value.eq_ignore_ascii_case(&name.value) && !is_ours(table),
-                _ => false,
-            },
-            _ => false,
-        };
+        let is_same = is_column(expr, name, &is_ours);
         let is_over = matches!(expr, Expr::Function(call) if call.over.is_some());
         if is_same || is_over || is_aggregate(expr) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     is_other.is_continue() && !matches!(expr, Expr::Value(_))
 }
 
+/// Whether it is the column of this name, `day` or `c.day`. `requestParameters.day` is another.
+fn is_column(expr: &Expr, name: &Ident, is_ours: impl Fn(&Ident) -> bool) -> bool {
+    match expr {
+        Expr::Identifier(other) => other.value.eq_ignore_ascii_case(&name.value),
+        Expr::CompoundIdentifier(names) => match names.as_slice() {
+            [table, other] => other.value.eq_ignore_ascii_case(&name.value) && !is_ours(table),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 /// The column of SELECT that a number from 1 on is the place of.
 pub fn at_place(key: &Expr, columns: &[SelectItem]) -> Option<Expr> {
     let place = key.to_string().parse::<usize>().ok()?.checked_sub(1)?;
-    match columns.get(place)? {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
+    item_expr(columns.get(place)?).cloned()
+}
+
+fn item_expr(item: &SelectItem) -> Option<&Expr> {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
         _ => None,
     }
 }

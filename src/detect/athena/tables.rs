@@ -269,7 +269,7 @@ fn is_made_text(expr: &Expr) -> bool {
 }
 
 /// The name as DataFusion knows it.
-fn folded(name: &Ident) -> String {
+pub fn folded(name: &Ident) -> String {
     if name.quote_style.is_some() { name.value.clone() } else { name.value.to_ascii_lowercase() }
 }
 
