@@ -7,16 +7,17 @@ SELECT eventTime,
        requestParameters ->> 'userName' AS for_user,
        json_get_str(responseElements, 'accessKey', 'accessKeyId') AS access_key,
        sourceIPAddress, userAgent,
-       resource,
+       array_transform(latest, v -> substr(v, 12)) AS resource,
        CASE WHEN days >= 3 AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
-             sample('user/' || (requestParameters ->> 'userName')) OVER week AS resource
+             -- the latest ten, by seconds until the year 2100
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || ('user/' || (requestParameters ->> 'userName'))) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource = 'iam.amazonaws.com'
         AND eventName = 'CreateAccessKey'
         AND requestParameters ->> 'userName' IS NOT NULL
         AND (requestParameters ->> 'userName' IS DISTINCT FROM userIdentity.userName)
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), is_person(), is_by_hand_or_script(), errorCode IS NULL
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

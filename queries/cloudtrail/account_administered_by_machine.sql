@@ -34,6 +34,6 @@ FROM (SELECT *,
         -- programs of many kinds do these
         AND NOT regexp_like(eventName, 'InstanceProfile|ServerCertificate|ServiceLinkedRole|^Tag|^Untag|^Generate|^BatchImportFindings$|^PutAuditEvents$|^IssueCertificate$')
         AND NOT regexp_like(coalesce(userAgent, ''), 'Terraform|OpenTofu|Pulumi|[Pp]acker|aws-cdk|aws-sam-cli|kops|cluster-api')
-      WINDOW week AS (PARTITION BY account, userIdentity.sessionContext.sessionIssuer.arn, eventSource
+      WINDOW week AS (PARTITION BY account, userIdentity.sessionContext.sessionIssuer.arn, eventSource, errorCode IS NULL
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

@@ -8,7 +8,7 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       resource,
+       array_transform(latest, v -> substr(v, 12)) AS resource,
        CASE WHEN eventSource = 'eks.amazonaws.com' THEN 'EKS cluster was deleted by hand'
             WHEN eventName IN ('DeleteTable', 'DropTable') THEN 'Table was deleted by hand'
             WHEN eventName = 'DeleteFileSystem' THEN 'File system was deleted by hand'
@@ -28,7 +28,8 @@ SELECT eventTime,
        CASE WHEN days >= 3 AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
-             sample(coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'directoryId', requestParameters ->> 'repositoryName', requestParameters ->> 'keyspaceName', requestParameters ->> 'vaultName', requestParameters ->> 'streamName', requestParameters ->> 'streamARN', requestParameters ->> 'knowledgeBaseId', requestParameters ->> 'graphIdentifier', requestParameters ->> 'databaseName', requestParameters ->> 'tableBucketARN', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterName', requestParameters ->> 'cacheClusterId', requestParameters ->> 'identifier', requestParameters ->> 'namespaceName', requestParameters ->> 'volumeId', requestParameters ->> 'id', requestParameters ->> 'name', account)) OVER week AS resource
+             -- the latest ten, by seconds until the year 2100
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(requestParameters ->> 'tableName', requestParameters ->> 'fileSystemId', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'domainName', requestParameters ->> 'replicationGroupId', requestParameters ->> 'userPoolId', requestParameters ->> 'directoryId', requestParameters ->> 'repositoryName', requestParameters ->> 'keyspaceName', requestParameters ->> 'vaultName', requestParameters ->> 'streamName', requestParameters ->> 'streamARN', requestParameters ->> 'knowledgeBaseId', requestParameters ->> 'graphIdentifier', requestParameters ->> 'databaseName', requestParameters ->> 'tableBucketARN', requestParameters ->> 'clusterArn', requestParameters ->> 'clusterName', requestParameters ->> 'cacheClusterId', requestParameters ->> 'identifier', requestParameters ->> 'namespaceName', requestParameters ->> 'volumeId', requestParameters ->> 'id', requestParameters ->> 'name', account)) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource IN ('dynamodb.amazonaws.com', 'elasticfilesystem.amazonaws.com', 'redshift.amazonaws.com', 'es.amazonaws.com', 'elasticache.amazonaws.com', 'eks.amazonaws.com', 'cognito-idp.amazonaws.com', 'fsx.amazonaws.com', 'memorydb.amazonaws.com',
                           'bedrock.amazonaws.com', 'glacier.amazonaws.com', 'docdb-elastic.amazonaws.com', 'dsql.amazonaws.com', 'neptune-graph.amazonaws.com', 'timestream.amazonaws.com', 'ecr.amazonaws.com',
@@ -39,6 +40,6 @@ FROM (SELECT *,
         AND (eventName IN ('DeleteFileSystem', 'DeleteDomain', 'DeleteElasticsearchDomain', 'DeleteUserPool')
              OR eventSource = 'redshift.amazonaws.com'
              OR is_by_hand())
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), eventName
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), is_person(), is_by_hand_or_script(), errorCode IS NULL, eventName
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

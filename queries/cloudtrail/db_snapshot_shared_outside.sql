@@ -9,7 +9,7 @@ SELECT eventTime,
        requestParameters ->> 'accountWithRestoreAccess' AS restore_account,
        sourceIPAddress,
        userAgent,
-       resource,
+       array_transform(latest, v -> substr(v, 12)) AS resource,
        CASE WHEN errorCode IS NOT NULL THEN 'medium'
             WHEN array_any_match(json_texts(requestParameters, 'valuesToAdd'), v -> v = 'all') THEN 'critical'
             -- the plan or policy that a person wrote says with whom; the service only does it
@@ -24,13 +24,14 @@ SELECT eventTime,
             ELSE 'Database snapshot was shared with another account' END AS title
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
-             sample(coalesce(requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier', requestParameters ->> 'snapshotIdentifier')) OVER week AS resource
+             -- the latest ten, by seconds until the year 2100
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier', requestParameters ->> 'snapshotIdentifier')) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com')
         AND eventName IN ('ModifyDBSnapshotAttribute', 'ModifyDBClusterSnapshotAttribute', 'AuthorizeSnapshotAccess')
         AND (array_any_match(json_texts(requestParameters, 'valuesToAdd'), v -> v = 'all')
              OR regexp_like(replace(requestParameters ->> 'valuesToAdd', account, ''), '[0-9]{12}')
              OR requestParameters ->> 'accountWithRestoreAccess' != account)
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), errorCode IS NULL, coalesce(requestParameters ->> 'valuesToAdd', requestParameters ->> 'accountWithRestoreAccess')
+      WINDOW week AS (PARTITION BY account, CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN userIdentity.arn ELSE coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) END, is_person(), is_by_hand_or_script(), userIdentity.invokedBy, errorCode IS NULL, coalesce(requestParameters ->> 'valuesToAdd', requestParameters ->> 'accountWithRestoreAccess')
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%'

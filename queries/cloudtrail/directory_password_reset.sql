@@ -8,17 +8,18 @@ SELECT eventTime,
        eventSource,
        sourceIPAddress,
        userAgent,
-       resource,
+       array_transform(latest, v -> substr(v, 12)) AS resource,
        CASE WHEN days >= 3 THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
-             sample(coalesce(requestParameters ->> 'directoryId', requestParameters ->> 'userPoolId', requestParameters ->> 'organizationId')) OVER week AS resource
+             -- the latest ten, by seconds until the year 2100
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(requestParameters ->> 'directoryId', requestParameters ->> 'userPoolId', requestParameters ->> 'organizationId')) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource IN ('ds.amazonaws.com', 'cognito-idp.amazonaws.com', 'workmail.amazonaws.com')
         AND eventName IN ('ResetUserPassword', 'AdminSetUserPassword', 'ResetPassword', 'AdminSetUserMFAPreference')
         AND userIdentity.invokedBy IS NULL
         AND NOT is_infrastructure_tool()
         AND is_by_hand()
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), eventName = 'AdminSetUserMFAPreference', errorCode IS NULL
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

@@ -1,9 +1,10 @@
 -- title           = "Federation token was issued to an IAM user"
 -- severity        = "medium"
+-- key             = ["account", "userIdentity.arn", "sourceIPAddress"]
 -- dedupe          = "7d"
 -- tags            = ["attack.persistence", "attack.defense_evasion", "attack.t1550.001", "attack.t1098.001", "attack.t1606"]
 -- remedy          = "Ask the user whether they run a federation broker. If not: the token outlives its access key, so deny everything to the user (not only deactivate the key) until it has expired."
--- false_positives = "In-house brokers that sign people in to the console: one finding a week for each."
+-- false_positives = "In-house brokers that sign people in to the console: one finding a week for each address of theirs."
 SELECT eventTime,
        requestParameters ->> 'name' AS session,
        json_get_str(responseElements, 'credentials', 'accessKeyId') AS access_key,

@@ -8,15 +8,16 @@ SELECT eventTime,
        responseElements ->> 'functionUrl' AS url,
        sourceIPAddress,
        userAgent,
-       resource,
+       array_transform(latest, v -> substr(v, 12)) AS resource,
        CASE WHEN days >= 3 AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
-             sample(coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName')) OVER week AS resource
+             -- the latest ten, by seconds until the year 2100
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName')) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource = 'lambda.amazonaws.com'
         AND (eventName LIKE 'CreateFunctionUrlConfig%' OR eventName LIKE 'UpdateFunctionUrlConfig%')
         AND requestParameters ->> 'authType' = 'NONE'
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), is_person(), is_by_hand_or_script(), errorCode IS NULL
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

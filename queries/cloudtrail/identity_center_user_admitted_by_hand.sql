@@ -9,17 +9,18 @@ SELECT eventTime,
        requestParameters ->> 'groupId' AS into_group,
        sourceIPAddress,
        userAgent,
-       resource,
+       array_transform(latest, v -> substr(v, 12)) AS resource,
        CASE WHEN days >= 3 THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
-             sample(coalesce(requestParameters ->> 'userName', requestParameters ->> 'memberId', responseElements ->> 'userId', account)) OVER week AS resource
+             -- the latest ten, by seconds until the year 2100
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(requestParameters ->> 'userName', requestParameters ->> 'memberId', responseElements ->> 'userId', account)) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource IN ('sso-directory.amazonaws.com', 'identitystore.amazonaws.com')
         AND eventName IN ('CreateUser', 'AddMemberToGroup', 'CreateGroupMembership')
         AND userIdentity.invokedBy IS NULL
         AND NOT is_infrastructure_tool()
         AND is_by_hand_or_script()
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), eventName, requestParameters ->> 'groupId', errorCode IS NULL
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

@@ -21,6 +21,6 @@ FROM (SELECT *,
         AND userIdentity.invokedBy IS NULL
         AND NOT is_infrastructure_tool()
         AND is_by_hand()
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), requestParameters ->> 'repositoryName'
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), errorCode IS NULL, requestParameters ->> 'repositoryName'
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

@@ -8,7 +8,7 @@ SELECT eventTime,
        coalesce(requestParameters -> 'launchPermission' ->> 'add', requestParameters) AS shared_with,
        sourceIPAddress,
        userAgent,
-       resource,
+       array_transform(latest, v -> substr(v, 12)) AS resource,
        CASE WHEN errorCode IS NOT NULL THEN 'medium'
             WHEN regexp_like(coalesce(requestParameters -> 'launchPermission' ->> 'add', requestParameters), '"all"') THEN 'high'
             -- the plan or policy that a person wrote says with whom; the service only does it
@@ -21,13 +21,14 @@ SELECT eventTime,
             ELSE 'AMI was shared with another account' END AS title
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
-             sample(requestParameters ->> 'imageId') OVER week AS resource
+             -- the latest ten, by seconds until the year 2100
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || (requestParameters ->> 'imageId')) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource = 'ec2.amazonaws.com'
         AND eventName = 'ModifyImageAttribute'
         AND (regexp_like(replace(requestParameters -> 'launchPermission' ->> 'add', account, ''), '"all"|[0-9]{12}')
              OR requestParameters ->> 'operationType' = 'add'
                 AND regexp_like(replace(requestParameters, account, ''), '"(all|[0-9]{12})"'))
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), errorCode IS NULL, coalesce(requestParameters -> 'launchPermission' ->> 'add', requestParameters)
+      WINDOW week AS (PARTITION BY account, CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN userIdentity.arn ELSE coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) END, is_person(), is_by_hand_or_script(), userIdentity.invokedBy, errorCode IS NULL, coalesce(requestParameters -> 'launchPermission' ->> 'add', requestParameters)
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%'

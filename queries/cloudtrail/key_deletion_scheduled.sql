@@ -9,7 +9,7 @@ SELECT eventTime,
        errorCode,
        sourceIPAddress,
        userAgent,
-       resource,
+       array_transform(latest, v -> substr(v, 12)) AS resource,
        CASE WHEN errorCode IS NOT NULL OR days >= 3 AND NOT is_person() AND eventName = 'ScheduleKeyDeletion' THEN 'low'
             WHEN eventName = 'DeleteImportedKeyMaterial' THEN 'high'
             ELSE 'medium' END AS severity,
@@ -18,10 +18,11 @@ SELECT eventTime,
             ELSE 'KMS key was scheduled for deletion' END AS title
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
-             sample(coalesce(resources[1].arn, responseElements ->> 'keyId', requestParameters ->> 'keyId')) OVER week AS resource
+             -- the latest ten, by seconds until the year 2100
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(resources[1].arn, responseElements ->> 'keyId', requestParameters ->> 'keyId')) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource = 'kms.amazonaws.com'
         AND eventName IN ('ScheduleKeyDeletion', 'DeleteImportedKeyMaterial')
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), errorCode IS NULL, eventName
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), is_person(), is_by_hand_or_script(), errorCode IS NULL, eventName
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%'

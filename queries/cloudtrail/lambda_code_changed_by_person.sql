@@ -2,8 +2,8 @@
 -- severity        = "medium"
 -- tags            = ["attack.persistence", "attack.t1648", "attack.execution", "attack.t1554"]
 -- remedy          = "Compare codeSha256 with your last build; deploy that build again if they differ, and rotate what the function's role could reach."
--- false_positives = "Development accounts (low where the same role or user deploys by hand on a third day of a week); Terraform on a laptop, a stack that a person deploys, or the editor of the console after a sign-in through IAM Identity Center (low)."
--- description     = "A user agent is what the caller writes: as Terraform counts who read functions in its name within the week, as it does."
+-- false_positives = "Development accounts (low where the same role or user deploys this function by hand on a third day of a week); Terraform on a laptop, a stack that a person deploys, or the editor of the console after a sign-in through IAM Identity Center (low)."
+-- description     = "A user agent is what the caller writes: as Terraform counts who read functions in its name in the half hour before, as it does."
 SELECT eventTime,
        responseElements ->> 'codeSha256' AS code_sha256,
        responseElements ->> 'role' AS function_role,
@@ -13,9 +13,9 @@ SELECT eventTime,
        CASE WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com' THEN 'low' -- the code of a stack, as its template says
             -- in the console who signed in so works on a function, and deploys it again and again
             WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' AND sessionCredentialFromConsole THEN 'low'
-            WHEN days >= 3 OR reads > 0 AND is_infrastructure_tool() THEN 'low' ELSE 'medium' END AS severity
+            WHEN days >= 3 OR last_read >= eventTime - INTERVAL '30 minutes' AND is_infrastructure_tool() THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
-             count(*) FILTER (WHERE eventName NOT LIKE 'UpdateFunctionCode%') OVER before AS reads,
+             max(eventTime) FILTER (WHERE eventName NOT LIKE 'UpdateFunctionCode%') OVER before AS last_read,
              count(DISTINCT date_trunc('day', eventTime)) FILTER (WHERE eventName LIKE 'UpdateFunctionCode%') OVER before AS days
       FROM cloudtrail
       WHERE eventSource = 'lambda.amazonaws.com'
@@ -24,6 +24,7 @@ FROM (SELECT *,
                 AND is_infrastructure_tool())
         AND errorCode IS NULL
         AND is_by_hand()
-      WINDOW before AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) ORDER BY eventTime
+      WINDOW before AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), userIdentity.invokedBy, sessionCredentialFromConsole,
+                                      CASE WHEN userIdentity.invokedBy IS NULL AND NOT is_infrastructure_tool() THEN regexp_replace(requestParameters ->> 'functionName', '^.*function:', '') END ORDER BY eventTime
                         RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE eventName LIKE 'UpdateFunctionCode%'

@@ -10,9 +10,9 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       resource,
+       array_transform(latest, v -> substr(v, 12)) AS resource,
        -- event_rule_disabled and log_forwarding_removed tell it
-       CASE WHEN days >= 3 AND eventName IN ('DisableAlarmActions', 'DisableRule') THEN 'low'
+       CASE WHEN days >= 3 AND eventName IN ('DisableAlarmActions', 'DisableRule') AND NOT regexp_like(requestParameters, '(?i)guard-?duty|secur|cloudtrail|config|iam|root|siem|unauthori|login|sign-?in') THEN 'low'
             WHEN eventName = 'DisableRule' AND regexp_like(requestParameters ->> 'name', '(?i)guardduty|security|cloudtrail|config|iam|root|alert|siem')
                  OR eventName IN ('DeleteSubscriptionFilter', 'DeleteDestination')
                     AND regexp_like(requestParameters ->> 'logGroupName', '(?i)cloudtrail|flow-?log|vpc|guardduty|waf|route53|firewall|audit|security') THEN 'low' ELSE 'medium' END AS severity,
@@ -32,7 +32,8 @@ SELECT eventTime,
             ELSE 'Notifications of a backup vault were deleted by hand' END AS title
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
-             sample(coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'identifier', requestParameters ->> 'contactId', requestParameters ->> 'contactChannelId', account)) OVER week AS resource
+             -- the latest ten, by seconds until the year 2100
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'identifier', requestParameters ->> 'contactId', requestParameters ->> 'contactChannelId', account)) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com', 'rds.amazonaws.com', 'notifications.amazonaws.com', 'backup.amazonaws.com', 'oam.amazonaws.com', 'ssm-contacts.amazonaws.com', 'ssm-incidents.amazonaws.com', 'lambda.amazonaws.com')
         AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy', 'PutMetricAlarm',
@@ -51,6 +52,7 @@ FROM (SELECT *,
         AND NOT is_infrastructure_tool()
         AND (eventName IN ('DeleteMetricFilter', 'DeleteAccountPolicy', 'DeleteDelivery')
              OR is_by_hand())
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), eventName
+      WINDOW week AS (PARTITION BY account, CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN userIdentity.arn ELSE coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) END, errorCode IS NULL,
+                                 regexp_like(requestParameters, '(?i)guard-?duty|secur|cloudtrail|config|iam|root|siem|unauthori|login|sign-?in'), eventName
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

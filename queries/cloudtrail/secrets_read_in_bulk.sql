@@ -24,7 +24,8 @@ WHERE eventSource = 'secretsmanager.amazonaws.com'
   AND eventName IN ('GetSecretValue', 'ListSecrets')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
+-- what somebody reads with the credentials of a program is not folded into what that reads
+GROUP BY userIdentity.arn, account, is_by_hand_or_script(), hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT requestParameters ->> 'secretId') >= 40
     OR count(DISTINCT requestParameters ->> 'secretId') >= 15 AND count(*) FILTER (WHERE eventName = 'ListSecrets') >= 1
     OR count(DISTINCT requestParameters ->> 'secretId') FILTER (WHERE is_by_hand() OR userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL) >= 10

@@ -31,7 +31,7 @@ WHERE eventName IN ('DescribeDBClusters', 'DescribeDBInstances', 'DescribeFileSy
                     'ListHostedZones20130401', 'ListIdentities', 'ListInstanceProfiles', 'ListJobs', 'ListKeys', 'ListNotebookInstances', 'ListProjects',
                     'ListQueues', 'ListRepositories', 'ListRoles', 'ListSecrets', 'ListStacks', 'ListStateMachines', 'ListTables', 'ListTopics', 'ListUsers')
   AND userIdentity.invokedBy IS NULL
-GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
+GROUP BY userIdentity.arn, account, is_by_hand_or_script(), hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(DISTINCT eventSource) >= 12
     -- an instance that asks who there is, and what watches, does it for who got into it
     OR count(DISTINCT eventSource) FILTER (WHERE userIdentity.sessionContext.ec2RoleDelivery IS NOT NULL AND coalesce(userAgent, '') NOT LIKE '%Terraform%') >= 5

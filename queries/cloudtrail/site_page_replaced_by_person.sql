@@ -19,6 +19,6 @@ FROM (SELECT *,
         AND userIdentity.invokedBy IS NULL
         AND NOT is_infrastructure_tool()
         AND is_person()
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), requestParameters ->> 'bucketName'
+      WINDOW week AS (PARTITION BY account, CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN userIdentity.arn ELSE coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) END, errorCode IS NULL, requestParameters ->> 'bucketName'
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

@@ -15,6 +15,7 @@ WHERE eventSource = 'ebs.amazonaws.com'
   AND eventName = 'GetSnapshotBlock'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
+-- what somebody reads with the credentials of a product is not folded into what that reads
+GROUP BY userIdentity.arn, account, is_by_hand_or_script(), hop(eventTime, INTERVAL '5 minutes', INTERVAL '10 minutes')
 HAVING count(*) >= 20
     OR count_if(is_by_hand()) >= 1
