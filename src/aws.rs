@@ -418,7 +418,8 @@ impl Trouble {
 
     /// True for what AWS has probably not said, which has a word for what it refuses: a proxy that is not ready may have. A few tries show it.
     pub fn is_odd(&self) -> bool {
-        self.code.as_deref().unwrap_or_default().is_empty()
+        // `NotFound` is the SDK's own word for a 404 without a body: of a bucket that is not there S3 says `NoSuchBucket`
+        matches!(self.code.as_deref(), None | Some("" | "NotFound"))
             && matches!(self.kind, Kind::Missing | Kind::Denied | Kind::Other)
     }
 }

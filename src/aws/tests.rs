@@ -47,6 +47,15 @@ fn what_is_missing_throttled_or_broken_is_told_apart() {
 }
 
 #[test]
+fn what_has_no_word_of_aws_may_be_a_proxys() {
+    let is_odd = |status, code: Option<&str>| answered("s3:ListBucket", status, code, None).is_odd();
+    assert!(is_odd(403, None) && is_odd(403, Some("")) && is_odd(404, None) && is_odd(404, Some("NotFound")));
+    assert!(!is_odd(404, Some("NoSuchBucket")) && !is_odd(403, Some("AccessDenied")));
+    // time may mend these anyway
+    assert!(!is_odd(503, None) && !is_odd(407, None));
+}
+
+#[test]
 fn what_aws_says_about_a_signature_is_not_shown() {
     let message = "The Canonical String for this request should have been\n'GET\nx-amz-security-token:CANARY'";
     for code in ["SignatureDoesNotMatch", "InvalidClientTokenId", "ExpiredToken", "RequestTimeTooSkewed"] {

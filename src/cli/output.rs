@@ -52,7 +52,7 @@ pub fn open(name: &str) -> anyhow::Result<Box<dyn Write + Send>> {
     }
     let (path, writing) = (Path::new(name), || format!("writing {name}"));
     if fs::metadata(path).is_ok_and(|there| there.file_type().is_fifo()) {
-        return Ok(Box::new(BufWriter::new(Patient(open_pipe(path).with_context(writing)?))));
+        return Ok(Box::new(BufWriter::new(Patient::new(open_pipe(path).with_context(writing)?))));
     }
     Ok(Box::new(BufWriter::new(File::create(path).with_context(writing)?)))
 }

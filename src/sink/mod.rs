@@ -228,24 +228,35 @@ pub fn open_pipe(path: &Path) -> io::Result<File> {
 }
 
 /// Writes to a pipe of [`open_pipe`]. One that is full is waited for, but not for ever by who is told to stop.
-pub struct Patient<F>(pub F);
+pub struct Patient<F> {
+    pipe: F,
+    /// It was waited for in vain: a buffer tries once more to write what it has when it is dropped.
+    is_given_up: bool,
+}
+
+impl<F> Patient<F> {
+    pub fn new(pipe: F) -> Patient<F> {
+        Patient { pipe, is_given_up: false }
+    }
+}
 
 impl<F: Write + AsFd> Write for Patient<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let begun = Instant::now();
         loop {
-            match self.0.write(bytes) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock && is_over(begun) => {
+            match self.pipe.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock && (self.is_given_up || is_over(begun)) => {
+                    self.is_given_up = true;
                     return Err(io::Error::other("the pipe is not read"));
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_room(&self.0),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait_for_room(&self.pipe),
                 written => return written,
             }
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.pipe.flush()
     }
 }
 
@@ -287,7 +298,7 @@ impl JournalFile {
                 self.bytes = Some(self.file.seek(SeekFrom::End(0))?);
             }
         }
-        match Patient(&self.file).write_all(lines) {
+        match Patient::new(&self.file).write_all(lines) {
             // of standard output that is a run's good end, and of what was named it is none
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(io::Error::other(UNREAD)),
             written => written?,

@@ -333,6 +333,24 @@ fn a_signal_ends_a_run_whose_findings_go_to_a_pipe_that_nobody_reads() {
 }
 
 #[test]
+fn at_its_end_a_pipe_that_nobody_reads_is_waited_for_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let users: Vec<_> = (0..300).map(|n| create_user(n, HOME, "eu-west-1")).collect();
+    write_log(folder.path(), "users.json", &users);
+    let pipe = folder.path().join("f.ndjson");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let arguments: Vec<_> = following().into_iter().filter(|argument| *argument != "--follow").collect();
+    let child = start(&arguments, folder.path());
+    let mut reader = fs::File::open(&pipe).unwrap();
+    reader.read_exact(&mut [0]).unwrap();
+    signal(&child, Signal::TERM);
+    // ten seconds, and not ten more when what is left of them is dropped
+    let stopped = ended(child, Duration::from_secs(15));
+    assert_eq!(code(&stopped), 4, "{}", text(&stopped.stderr));
+    assert!(text(&stopped.stderr).contains("the pipe is not read"), "{}", text(&stopped.stderr));
+}
+
+#[test]
 fn a_signal_ends_a_run_whose_findings_are_read_slowly_once_they_all_are() {
     let folder = tempfile::tempdir().unwrap();
     let users: Vec<_> = (0..1500).map(|n| create_user(n, HOME, "eu-west-1")).collect();
