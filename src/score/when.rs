@@ -9,9 +9,13 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
 }
 
 /// Reads `2014-02-14 14:30:00`, RFC 3339 and what is near to them: a `/` for a `-`, no seconds, offsets without a colon,
-/// `UTC` at the end. What has no offset is taken for UTC.
+/// `UTC` at the end. What has no offset is taken for UTC. A year has four digits: `03/04/24` may be any of three days.
 pub(super) fn written(text: &str) -> Option<Timestamp> {
     let text = text.strip_suffix("UTC").or_else(|| text.strip_suffix("GMT")).unwrap_or(text).trim_ascii_end();
+    let year = text.as_bytes().get(..4)?;
+    if !year.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
     plain(text.as_bytes()).or_else(|| {
         let text = text.replacen(' ', "T", 1).replace('/', "-");
         Timestamp::parse(&text)
@@ -117,6 +121,8 @@ mod tests {
             "2014-02-14 14:30:0x",
             "2014/02-14 14:30",
             "02/14/2014 14:30",
+            "03/04/24",
+            "03-04-24",
             "NaN",
             "14:30",
         ] {
