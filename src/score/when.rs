@@ -8,16 +8,36 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
     plain(text.as_bytes()).or_else(|| epoch(text)).or_else(|| written(text))
 }
 
-/// Reads `2014-02-14 14:30:00`, RFC 3339 and what is near to them: a `/` for a `-`, no seconds, offsets without a colon,
-/// `UTC` at the end. What has no offset is taken for UTC.
+/// Reads `2014-02-14 14:30:00`, RFC 3339 and what is near to them: a `/` for a `-`, no seconds, offsets without a colon or
+/// behind a blank, `UTC` at the end. What has no offset is taken for UTC. A year has four digits: `03/04/24` may be any of
+/// three days.
 pub(super) fn written(text: &str) -> Option<Timestamp> {
     let text = text.strip_suffix("UTC").or_else(|| text.strip_suffix("GMT")).unwrap_or(text).trim_ascii_end();
-    plain(text.as_bytes()).or_else(|| {
-        let text = text.replacen(' ', "T", 1).replace('/', "-");
-        Timestamp::parse(&text)
-            .or_else(|| Timestamp::parse(&format!("{text}Z")))
-            .or_else(|| Timestamp::parse(&with_colon(&text)?))
+    let year = text.as_bytes().get(..4)?;
+    if !year.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    plain(text.as_bytes()).or_else(|| Timestamp::parse(text)).or_else(|| {
+        let (day, time) = text.split_at_checked(10)?;
+        let day = if day.matches('/').count() == 2 { day.replace('/', "-") } else { day.to_owned() };
+        if time.is_empty() {
+            return Timestamp::parse(&day);
+        }
+        let (time, offset) = parted(time.strip_prefix([' ', 'T', 't'])?);
+        let seconds = if time.len() == 5 { ":00" } else { "" };
+        Timestamp::parse(&format!("{day}T{time}{seconds}{offset}"))
     })
+}
+
+/// A time of day, and its offset as RFC 3339 has it.
+fn parted(text: &str) -> (&str, String) {
+    let (time, offset) = text.split_at(text.rfind(['Z', 'z', '+', '-']).unwrap_or(text.len()));
+    let offset = match offset.len() {
+        0 => "Z".to_owned(),
+        5 if offset.is_ascii() => format!("{}:{}", &offset[..3], &offset[3..]),
+        _ => offset.to_owned(),
+    };
+    (time.trim_ascii_end(), offset)
 }
 
 /// `2014-02-14 14:30:00` or `2014-02-14 14:30`, a blank or a `T` in the middle: what nearly every line has.
@@ -64,15 +84,6 @@ pub(super) fn per_second(since_1970: f64) -> f64 {
     [1.0, 1e3, 1e6, 1e9][thousands]
 }
 
-/// `+02:00` for an offset of `+0200` at the end.
-fn with_colon(text: &str) -> Option<String> {
-    let at = text.len().checked_sub(5)?;
-    let (time, offset) = text.split_at_checked(at)?;
-    let digits = offset.strip_prefix(['+', '-'])?;
-    let is_offset = digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_offset.then(|| format!("{time}{}:{}", &offset[..3], &offset[3..]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +102,10 @@ mod tests {
             "2014-02-14 14:30:00.000",
             "2014-02-14 15:30:00+0100",
             "2014-02-14T09:30:00.000-0500",
+            "2014-02-14 15:30:00 +0100",
+            "2014-02-14T09:30:00 -05:00",
+            "2014-02-14 15:30 +01:00",
+            "2014-02-14T14:30Z",
             "2014-02-14 14:30:00 UTC",
             "2014-02-14 14:30 UTC",
             "2014/02/14 14:30:00",
@@ -108,7 +123,6 @@ mod tests {
             "",
             "yesterday",
             "UTC",
-            "+0100",
             "é0100",
             "2014-13-14 14:30:00",
             "2014-02-29 14:30:00",
@@ -117,6 +131,8 @@ mod tests {
             "2014-02-14 14:30:0x",
             "2014/02-14 14:30",
             "02/14/2014 14:30",
+            "03/04/24",
+            "03-04-24",
             "NaN",
             "14:30",
         ] {

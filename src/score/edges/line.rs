@@ -36,14 +36,15 @@ impl Default for Columns {
 impl Columns {
     /// Finds the columns that a header names; the first three, unless it names all of them.
     pub fn of(header: &[u8]) -> Columns {
+        Columns::named(header).unwrap_or_default()
+    }
+
+    fn named(header: &[u8]) -> Option<Columns> {
         let header = String::from_utf8_lossy(header).to_lowercase();
         let names: Vec<&str> =
             header.split(',').map(|name| name.trim_matches([' ', '"', '\u{feff}', '\r', '\n'])).collect();
         let place = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
-        match (place(&SOURCES), place(&DESTINATIONS), place(&TICKS)) {
-            (Some(src), Some(dst), Some(tick)) => Columns { src, dst, tick },
-            _ => Columns::default(),
-        }
+        Some(Columns { src: place(&SOURCES)?, dst: place(&DESTINATIONS)?, tick: place(&TICKS)? })
     }
 }
 
@@ -91,9 +92,10 @@ pub fn parse_line(line: &[u8], columns: Columns) -> Result<Line<'_>, LineError> 
     Ok(Line { src, dst, tick: tick_of(tick).ok_or(LineError::NoTick)? })
 }
 
-/// True for a first line that names columns: its third field has no digit.
+/// True for a first line that names columns: its third field has no digit, or all three are named.
 pub fn is_header(line: &[u8]) -> bool {
-    line.split(|&byte| byte == b',').nth(2).is_some_and(|tick| !tick.is_empty() && !tick.iter().any(u8::is_ascii_digit))
+    let third = line.split(|&byte| byte == b',').nth(2);
+    third.is_some_and(|tick| !tick.is_empty() && !tick.iter().any(u8::is_ascii_digit)) || Columns::named(line).is_some()
 }
 
 /// The first field, and what follows its comma.
@@ -192,6 +194,7 @@ mod tests {
     #[test]
     fn a_header_has_no_digit_where_the_tick_would_be() {
         assert!(is_header(b"src,dst,tick") && is_header(b"source,destination,minute\r\n"));
+        assert!(is_header(b"src_ip,dst_ip,sha1,time\n"), "all three are named");
         assert!(!is_header(b"a,b,1") && !is_header(b"a,b") && !is_header(b"a,b,"));
     }
 }

@@ -12,7 +12,7 @@ use std::fmt;
 
 use crate::finding::Finding;
 use crate::rule::Severity;
-use crate::time::Timestamp;
+use crate::time::{MICROS_PER_DAY, Timestamp};
 use entity::{Entity, links};
 use join::Node;
 use risk::{Reason, Risk, bits, is_evidence, is_firm};
@@ -100,9 +100,9 @@ impl Incident {
 /// set gives the same incidents, in whatever order it comes.
 pub fn incidents(findings: &[Finding]) -> Vec<Incident> {
     let mut sorted: Vec<&Finding> = findings.iter().collect();
-    sorted.sort_unstable_by_key(|finding| (finding.first_seen, finding.id));
+    sorted.sort_unstable_by_key(|finding| (begun(finding), finding.id));
     let node = |finding: &&Finding| Node {
-        first_seen: finding.first_seen,
+        first_seen: begun(finding),
         last_seen: finding.last_seen,
         id: finding.id,
         is_evidence: is_evidence(finding),
@@ -118,6 +118,18 @@ pub fn incidents(findings: &[Finding]) -> Vec<Incident> {
     incidents
 }
 
+/// From when on a finding is joined with others. A rule that looks back over days, to know what is usual, counts the first of
+/// those rows for its beginning; what it found came in the last of these days, and holds nothing together before that.
+fn begun(finding: &Finding) -> Timestamp {
+    let day_before = Timestamp(finding.last_seen.0.saturating_sub(MICROS_PER_DAY));
+    if finding.window.is_some() { finding.first_seen.max(day_before) } else { finding.first_seen }
+}
+
+/// When a finding came: with its first row, or with its last where the first is only looked back at.
+fn came(finding: &Finding) -> Timestamp {
+    if begun(finding) == finding.first_seen { finding.first_seen } else { finding.last_seen }
+}
+
 /// The incident of a group, in the order of time, if it is worth one.
 fn incident(group: &[(&Finding, &Node)]) -> Option<Incident> {
     let evidence: Vec<_> = group.iter().filter(|(_, node)| node.is_evidence).collect();
@@ -127,7 +139,7 @@ fn incident(group: &[(&Finding, &Node)]) -> Option<Incident> {
     };
     let with_entities: Vec<_> = evidence.iter().map(|member| (member.0, linked(member))).collect();
     let found: Vec<&Finding> = evidence.iter().map(|(finding, _)| *finding).collect();
-    let first = *found.first().expect("a group has evidence");
+    let first = *found.iter().min_by_key(|finding| (came(finding), finding.id)).expect("a group has evidence");
     let last_seen = found.iter().map(|finding| finding.last_seen).max().unwrap_or(first.last_seen);
 
     // what is less grave and comes later makes an attack no older
@@ -147,7 +159,7 @@ fn incident(group: &[(&Finding, &Node)]) -> Option<Incident> {
         // a stable sort: of equal ones the earlier stay
         kept.sort_by(|a, b| bits(b).total_cmp(&bits(a)));
         kept.truncate(Incident::FINDINGS_MAX);
-        kept.sort_unstable_by_key(|finding| (finding.first_seen, finding.id));
+        kept.sort_unstable_by_key(|finding| (begun(finding), finding.id));
     }
     Some(Incident {
         id: IncidentId::of(first),
@@ -156,7 +168,7 @@ fn incident(group: &[(&Finding, &Node)]) -> Option<Incident> {
         reasons,
         entities: risks.into_iter().map(|(risk, _)| risk).take(Incident::ENTITIES_MAX).collect(),
         tactics: tactics.into_iter().map(|(_, tactic)| tactic).collect(),
-        first_seen: first.first_seen,
+        first_seen: came(first),
         last_seen,
         size: group.len(),
         findings: kept.into_iter().cloned().collect(),

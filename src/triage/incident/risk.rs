@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Incident;
 use super::entity::Entity;
 use super::tactic::Tactic;
+use super::{Incident, came};
 use crate::finding::{Finding, Term};
 use crate::rule::Severity;
 use crate::time::{MICROS_PER_HOUR, Timestamp};
@@ -143,8 +143,8 @@ pub fn tactics(evidence: &[&Finding]) -> Vec<(Timestamp, Tactic)> {
     let mut reached: BTreeMap<Tactic, Timestamp> = BTreeMap::new();
     for finding in evidence {
         if let Some(tactic) = Tactic::of(&finding.tags) {
-            let first = reached.entry(tactic).or_insert(finding.first_seen);
-            *first = finding.first_seen.min(*first);
+            let first = reached.entry(tactic).or_insert(came(finding));
+            *first = came(finding).min(*first);
         }
     }
     let mut tactics: Vec<_> = reached.into_iter().map(|(tactic, time)| (time, tactic)).collect();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::entity::Entity;
 use super::risk::is_evidence;
 use super::tactic::Tactic;
-use super::{Incident, IncidentId};
+use super::{Incident, IncidentId, came};
 use crate::finding::{Finding, FindingId};
 use crate::time::Timestamp;
 
@@ -191,7 +191,7 @@ fn steps(incident: &Incident) -> Vec<Step> {
         }
     }
     let step = |(_, is_noise, of): (&str, bool, Vec<&Finding>)| Step {
-        time: of[0].first_seen,
+        time: came(of[0]),
         finding: of[0].id,
         tactic: Tactic::of(&of[0].tags),
         title: of[0].title.clone(),

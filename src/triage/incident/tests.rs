@@ -164,6 +164,21 @@ fn what_is_less_grave_and_comes_later_makes_an_attack_no_older() {
 }
 
 #[test]
+fn a_rule_that_looks_back_over_days_joins_by_its_last_day() {
+    let mut found =
+        vec![finding("a", "high", 0.0, 9.0), finding("b", "high", 96.0, 9.0), finding("c", "high", 0.5, 9.0)];
+    found[2].last_seen = at_hour(96.5);
+    assert_eq!(incidents(&found).len(), 1, "what goes on for days holds all of it together");
+    found[2].window = Some((at_hour(-71.5), at_hour(96.5)));
+    let both = incidents(&found);
+    let rules = |hour: f64| -> Vec<&str> {
+        let one = both.iter().find(|one| one.first_seen == at_hour(hour)).unwrap();
+        one.findings.iter().map(|finding| finding.rule.as_str()).collect()
+    };
+    assert_eq!((both.len(), rules(0.0), rules(96.0)), (2, vec!["a"], vec!["c", "b"]));
+}
+
+#[test]
 fn noise_is_shown_and_adds_nothing() {
     let found =
         [tagged("execution", finding("a", "high", 0.0, 9.0)), tagged("impact", finding("n", "high", 1.0, -1.0))];
