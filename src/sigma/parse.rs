@@ -24,8 +24,14 @@ pub fn parse(text: &str) -> (Vec<Document>, Vec<Wrong>) {
     }
     // one with an action depends on those before it, and any other on the last global one
     let (mut global, mut before, mut read) = (String::new(), String::new(), Read::default());
+    let mut is_global_lost = false;
     for lines in all {
         let action = lines.action();
+        // of a global document that is no YAML is told once, and not of each that it is for
+        if is_global_lost && !matches!(action, Some("global" | "reset")) {
+            continue;
+        }
+        is_global_lost = false;
         if action.is_none() {
             before.clone_from(&global);
             read = Read::default();
@@ -50,7 +56,15 @@ pub fn parse(text: &str) -> (Vec<Document>, Vec<Wrong>) {
                     (None, None) => {}
                 }
             }
-            Err(error) => wrong.push(explain(&error.to_string(), &lines, above)),
+            Err(error) => {
+                wrong.push(explain(&error.to_string(), &lines, above));
+                // it may be one before it
+                if action == Some("global") && yaml_serde::from_str::<Value>(&lines.text).is_err() {
+                    is_global_lost = true;
+                    global.clear();
+                    before.clear();
+                }
+            }
         }
     }
     (documents, wrong)
@@ -332,6 +346,12 @@ detection:
         let broken = each.replace("x", "a: b");
         let told = wrong(&format!("{global}---\n{each}---\n{broken}---\n{each}"));
         assert_eq!(told, ["12:21 not YAML: mapping values are not allowed in this context"]);
+        let lost = global.replace("cloudtrail}", "cloudtrail");
+        let told = wrong(&format!("{lost}---\n{each}---\n{each}---\n{global}---\n{broken}"));
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].starts_with("3:12 not YAML: ") && told[1].starts_with("21:21 not YAML: "), "{told:?}");
+        let first = wrong(&format!("{broken}---\n{global}---\n{each}---\n{broken}"));
+        assert!(first.last().unwrap().starts_with("17:21 not YAML: "), "{first:?}");
     }
 
     #[test]
