@@ -221,7 +221,12 @@ fn explain(error: &str, lines: &Lines, above: usize) -> Wrong {
 
 /// What the parser of YAML says, which counts lines from the first that it was given.
 fn not_yaml(error: &str, lines: &Lines, above: usize) -> Wrong {
-    let (words, place) = error.rsplit_once(" at line ").unwrap_or((error, ""));
+    let (words, last) = error.rsplit_once(" at line ").unwrap_or((error, ""));
+    // what has no end is told where it begins, the last place, and what does not fit into a block where it stands
+    let place = match error.split_once(" at line ") {
+        Some((_, first)) if first.contains(", while parsing a block ") => first,
+        Some(_) | None => last,
+    };
     let place = place.split_once(" column ").and_then(|(line, column)| {
         let column = column.split(|c: char| !c.is_ascii_digit()).next()?;
         Some((lines.first + line.parse::<usize>().ok()?.checked_sub(above + 1)?, column.parse().ok()?))
@@ -398,6 +403,10 @@ detection:
         assert_eq!(source, ["2:1 a mapping is missing here, such as `product: aws` with `service: cloudtrail`"]);
         let quote = wrong(&format!("{GOOD}---\n{}", GOOD.replace("eventName: x", "eventName: 'x")));
         assert_eq!(quote, ["12:20 not YAML: found unexpected end of stream, while scanning a quoted scalar"]);
+        let block = wrong(&GOOD.replace("    condition", "       b: y\n    condition"));
+        assert_eq!(block, ["6:8 not YAML: did not find expected key, while parsing a block mapping"]);
+        let behind = wrong(&format!("action: global\nstatus: test\n---\n{}", GOOD.replace("title: T", "title: 'T' b")));
+        assert_eq!(behind, ["4:12 not YAML: did not find expected key, while parsing a block mapping"]);
         let correlation =
             "title: C\ncorrelation:\n    type: temporal\n    rules: [a, b]\n    timespan: 5m\n    condition: a b\n";
         let filter = "title: F\nlogsource: {product: aws}\nfilter:\n    rules: any\n    s:\n        eventName: x\n    condition: not s and\n";
