@@ -146,6 +146,9 @@ fn explain(error: &str, lines: &Lines, above: usize) -> Wrong {
     if error.starts_with("Missing required field") {
         return match quoted() {
             "condition" => (lines.key(&[section]), "`condition` is missing".to_owned()),
+            name if lines.has(&[name]) && sections.contains(&name) => {
+                (lines.key(&[name]), "a mapping is missing here".to_owned())
+            }
             name if lines.has(&[name]) => (lines.key(&[name]), format!("`{name}` is no text")),
             name => (lines.start(), format!("`{name}` is missing")),
         };
@@ -392,6 +395,7 @@ detection:
         );
         assert_eq!(deep, ["6:5 the condition cannot be read: condition nesting exceeds maximum depth (64)"]);
         assert_eq!(wrong(&GOOD.replace("title: T", "title: 42")), ["1:1 `title` is no text"]);
+        assert_eq!(wrong("title: F\nfilter: 42\n"), ["2:1 a mapping is missing here"]);
         assert_eq!(wrong(&GOOD.replace("    condition: selection\n", "")), ["3:1 `condition` is missing"]);
         let number = wrong(&GOOD.replace("condition: selection", "condition: 5"));
         assert_eq!(number, ["6:5 the condition is a text, or a list of texts"]);
