@@ -6,6 +6,7 @@ pub mod dialect;
 mod parse;
 pub mod shape;
 pub mod shorthand;
+pub mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,6 +1,5 @@
 //! Where commands write, how terminals look, and how failures become exit codes.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::os::unix::fs::FileTypeExt;
@@ -10,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use crate::pipeline::summary::counted;
-use crate::rule::RuleError;
+use crate::rule::{RuleError, refused};
 use crate::sink::table::plain_lines;
 use crate::sink::{IN_USE, Look, Patient, open_pipe};
 
@@ -146,33 +145,10 @@ pub fn say(message: impl std::fmt::Display) {
 
 /// Says which rules are left out, and why.
 pub fn say_left_out<'a>(refused: impl IntoIterator<Item = &'a RuleError>) {
-    for rule in left_out(refused) {
+    let refused: Vec<String> = refused.into_iter().map(ToString::to_string).collect();
+    for rule in refused::few(&refused) {
         say(format_args!("weir: rule left out: {rule}"));
     }
-}
-
-/// As many rules are named each though the reason is the same.
-const ALIKE_MAX: usize = 3;
-
-/// A folder of Sigma rules may have thousands for the logs of other products: of such the first is named, and the others counted.
-fn left_out<'a>(refused: impl IntoIterator<Item = &'a RuleError>) -> Vec<String> {
-    let refused: Vec<&RuleError> = refused.into_iter().collect();
-    let mut alike = BTreeMap::<&str, usize>::new();
-    for error in &refused {
-        *alike.entry(&error.message).or_default() += 1;
-    }
-    let mut told = Vec::new();
-    for error in refused {
-        match alike.get_mut(&*error.message) {
-            Some(0) => {}
-            Some(count) if *count > ALIKE_MAX => {
-                told.push(format!("{error} (and {} more for this reason: `weir rules check` names each)", *count - 1));
-                *count = 0;
-            }
-            Some(_) | None => told.push(error.to_string()),
-        }
-    }
-    told
 }
 
 /// Names the archive's files that could not be read, with why; the exit code of an answer that lacks what is in them.
@@ -236,19 +212,6 @@ mod tests {
         assert_eq!(in_words(&error), format!("writing the archive: writing a.parquet: {}", full()));
         assert_eq!(in_words(&anyhow::Error::from(full()).context("writing b")), format!("writing b: {}", full()));
         assert_eq!(in_words(&anyhow::anyhow!("alone")), "alone");
-    }
-
-    #[test]
-    fn of_many_rules_left_out_for_one_reason_the_first_is_named() {
-        let error =
-            |line: usize, message: &str| RuleError { file: "x.yml".into(), line, column: 1, message: message.into() };
-        let mut all: Vec<RuleError> = (1..=3).map(|line| error(line, "of another log")).collect();
-        let each = ["x.yml:1:1: of another log", "x.yml:2:1: of another log", "x.yml:3:1: of another log"];
-        assert_eq!(left_out(&all), each);
-        all.insert(1, error(7, "not YAML"));
-        all.push(error(4, "of another log"));
-        let first = "x.yml:1:1: of another log (and 3 more for this reason: `weir rules check` names each)";
-        assert_eq!(left_out(&all), [first, "x.yml:7:1: not YAML"]);
     }
 
     #[test]

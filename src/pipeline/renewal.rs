@@ -12,6 +12,7 @@ use crate::metrics::METRICS;
 use crate::pipeline::Stages;
 use crate::pipeline::holes::{Judged, Lost};
 use crate::pipeline::summary::Summary;
+use crate::rule::refused;
 use crate::triage::canary::Canaries;
 use crate::triage::prioritize::Asset;
 use crate::triage::suppress::Suppressions;
@@ -110,7 +111,7 @@ pub struct Taken {
 /// Takes what has come since the last turn, whose rows have been judged; the last of so many commits was made before them.
 pub fn take(came: Vec<Renewal>, stages: &mut Stages, summary: &mut Summary, commits: u64) {
     for Renewal { taken, refused, unsaid, judged: _ } in came {
-        for why in &unsaid {
+        for why in &refused::few(&unsaid) {
             tracing::warn!(why, "an edit is refused, and what was in force before it stays");
         }
         METRICS.reloads.with_label_values(&["refused"]).inc_by(unsaid.len() as u64);

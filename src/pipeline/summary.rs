@@ -9,7 +9,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Detector;
-use crate::rule::Severity;
+use crate::rule::{Severity, refused};
 use crate::sink::post::Sent;
 use crate::sink::table::plain;
 use crate::table::Reject;
@@ -465,8 +465,8 @@ impl Summary {
                  the archive has no rows of before that can be read"
             )?;
         }
-        for why in &self.refused_edits {
-            write!(out, "\nnot in force: {}", plain(why))?;
+        for why in refused::few(&self.refused_edits) {
+            write!(out, "\nnot in force: {}", plain(&why))?;
         }
         Ok(())
     }
@@ -632,6 +632,14 @@ mod tests {
             [(0, 0), (1, 0), (0, 1)].map(|(shed, late)| is_told(text(shed, late))),
             [(false, false), (true, false), (false, true)]
         );
+    }
+
+    #[test]
+    fn rules_that_are_not_in_force_for_one_reason_are_counted() {
+        let refused_edits = (1..=400).map(|line| format!("x.yml:{line}:1: of another log")).collect();
+        let text = shown(&Summary { refused_edits, ..Summary::default() });
+        assert!(text.contains("\nnot in force: x.yml:1:1: of another log (and 399 more for this reason: "), "{text}");
+        assert_eq!(text.matches("not in force").count(), 1);
     }
 
     #[test]

@@ -84,7 +84,13 @@ pub fn query_file(
         (judged, window)
     };
     let groups: Vec<&str> = keys.iter().map(|(_, sql)| &**sql).chain([&*window]).collect();
-    let mut columns: Vec<String> = keys.iter().map(|(name, sql)| format!("{sql} AS {}", quoted(name, '"'))).collect();
+    let shown = |(name, sql): &(&str, String)| {
+        // as `Field::shown` has it: by itself, such a name may be one by which a column sets a part of the finding
+        let is_unmapped = *sql == format!("unmapped ->> {}", quoted(name, '\''));
+        let name = if is_unmapped { format!("unmapped.{name}") } else { (*name).to_owned() };
+        format!("{sql} AS {}", quoted(&name, '"'))
+    };
+    let mut columns: Vec<String> = keys.iter().map(shown).collect();
     columns.push("count(*) AS events".to_owned());
     columns.extend(judged.shown);
     let usual: &[(&str, &str)] = match context.table.name {

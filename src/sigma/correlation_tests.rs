@@ -401,6 +401,13 @@ fn a_correlation_needs_rules_that_can_be_used() {
 }
 
 #[test]
+fn no_field_that_is_grouped_by_sets_a_part_of_the_finding() {
+    let sql = sql("event_count", "rules: [base]\ngroup-by: [severity, awsRegion]\ncondition: {gte: 2}");
+    assert!(sql.contains("SELECT unmapped ->> 'severity' AS \"unmapped.severity\",\n"), "{sql}");
+    assert!(sql.contains("awsRegion AS \"awsRegion\",\n"), "{sql}");
+}
+
+#[test]
 fn a_file_that_has_a_rule_of_a_name_means_its_own() {
     let text = correlation("event_count", "rules: [base]\ncondition: {gte: 2}");
     let file = |stem: &str, text: &str| File { name: format!("{stem}.yml"), stem: stem.into(), text: text.into() };

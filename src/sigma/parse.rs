@@ -24,8 +24,14 @@ pub fn parse(text: &str) -> (Vec<Document>, Vec<Wrong>) {
     }
     // one with an action depends on those before it, and any other on the last global one
     let (mut global, mut before, mut read) = (String::new(), String::new(), Read::default());
+    let mut is_global_lost = false;
     for lines in all {
         let action = lines.action();
+        // of a global document that is no YAML is told once, and not of each that it is for
+        if is_global_lost && !matches!(action, Some("global" | "reset")) {
+            continue;
+        }
+        is_global_lost = false;
         if action.is_none() {
             before.clone_from(&global);
             read = Read::default();
@@ -50,7 +56,15 @@ pub fn parse(text: &str) -> (Vec<Document>, Vec<Wrong>) {
                     (None, None) => {}
                 }
             }
-            Err(error) => wrong.push(explain(&error.to_string(), &lines, above)),
+            Err(error) => {
+                wrong.push(explain(&error.to_string(), &lines, above));
+                // it may be one before it
+                if action == Some("global") && yaml_serde::from_str::<Value>(&lines.text).is_err() {
+                    is_global_lost = true;
+                    global.clear();
+                    before.clear();
+                }
+            }
         }
     }
     (documents, wrong)
@@ -132,6 +146,9 @@ fn explain(error: &str, lines: &Lines, above: usize) -> Wrong {
     if error.starts_with("Missing required field") {
         return match quoted() {
             "condition" => (lines.key(&[section]), "`condition` is missing".to_owned()),
+            name if lines.has(&[name]) && sections.contains(&name) => {
+                (lines.key(&[name]), "a mapping is missing here".to_owned())
+            }
             name if lines.has(&[name]) => (lines.key(&[name]), format!("`{name}` is no text")),
             name => (lines.start(), format!("`{name}` is missing")),
         };
@@ -207,7 +224,12 @@ fn explain(error: &str, lines: &Lines, above: usize) -> Wrong {
 
 /// What the parser of YAML says, which counts lines from the first that it was given.
 fn not_yaml(error: &str, lines: &Lines, above: usize) -> Wrong {
-    let (words, place) = error.rsplit_once(" at line ").unwrap_or((error, ""));
+    let (words, last) = error.rsplit_once(" at line ").unwrap_or((error, ""));
+    // what has no end is told where it begins, the last place, and what does not fit into a block where it stands
+    let place = match error.split_once(" at line ") {
+        Some((_, first)) if first.contains(", while parsing a block ") => first,
+        Some(_) | None => last,
+    };
     let place = place.split_once(" column ").and_then(|(line, column)| {
         let column = column.split(|c: char| !c.is_ascii_digit()).next()?;
         Some((lines.first + line.parse::<usize>().ok()?.checked_sub(above + 1)?, column.parse().ok()?))
@@ -332,6 +354,12 @@ detection:
         let broken = each.replace("x", "a: b");
         let told = wrong(&format!("{global}---\n{each}---\n{broken}---\n{each}"));
         assert_eq!(told, ["12:21 not YAML: mapping values are not allowed in this context"]);
+        let lost = global.replace("cloudtrail}", "cloudtrail");
+        let told = wrong(&format!("{lost}---\n{each}---\n{each}---\n{global}---\n{broken}"));
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].starts_with("3:12 not YAML: ") && told[1].starts_with("21:21 not YAML: "), "{told:?}");
+        let first = wrong(&format!("{broken}---\n{global}---\n{each}---\n{broken}"));
+        assert!(first.last().unwrap().starts_with("17:21 not YAML: "), "{first:?}");
     }
 
     #[test]
@@ -367,6 +395,7 @@ detection:
         );
         assert_eq!(deep, ["6:5 the condition cannot be read: condition nesting exceeds maximum depth (64)"]);
         assert_eq!(wrong(&GOOD.replace("title: T", "title: 42")), ["1:1 `title` is no text"]);
+        assert_eq!(wrong("title: F\nfilter: 42\n"), ["2:1 a mapping is missing here"]);
         assert_eq!(wrong(&GOOD.replace("    condition: selection\n", "")), ["3:1 `condition` is missing"]);
         let number = wrong(&GOOD.replace("condition: selection", "condition: 5"));
         assert_eq!(number, ["6:5 the condition is a text, or a list of texts"]);
@@ -378,6 +407,10 @@ detection:
         assert_eq!(source, ["2:1 a mapping is missing here, such as `product: aws` with `service: cloudtrail`"]);
         let quote = wrong(&format!("{GOOD}---\n{}", GOOD.replace("eventName: x", "eventName: 'x")));
         assert_eq!(quote, ["12:20 not YAML: found unexpected end of stream, while scanning a quoted scalar"]);
+        let block = wrong(&GOOD.replace("    condition", "       b: y\n    condition"));
+        assert_eq!(block, ["6:8 not YAML: did not find expected key, while parsing a block mapping"]);
+        let behind = wrong(&format!("action: global\nstatus: test\n---\n{}", GOOD.replace("title: T", "title: 'T' b")));
+        assert_eq!(behind, ["4:12 not YAML: did not find expected key, while parsing a block mapping"]);
         let correlation =
             "title: C\ncorrelation:\n    type: temporal\n    rules: [a, b]\n    timespan: 5m\n    condition: a b\n";
         let filter = "title: F\nlogsource: {product: aws}\nfilter:\n    rules: any\n    s:\n        eventName: x\n    condition: not s and\n";

@@ -23,11 +23,12 @@ pub fn write(findings: &[Finding], look: Look, out: &mut dyn Write) -> io::Resul
     // with less there is no room for words, and a line that goes on in the next is easier to read than one of letters
     let width = usize::from(look.width.unwrap_or(160).max(80));
     let accounts: BTreeSet<&str> = findings.iter().map(|finding| finding.account.as_str()).collect();
-    let narrow = width < 120;
+    let narrow = width < 140;
     let mut header =
         vec![if narrow { "PRI" } else { "PRIORITY" }, "SEVERITY", "TITLE", "WHO", "FROM", "ON", "WHEN", "COUNT"];
     let mut rows: Vec<Vec<String>> = findings.iter().map(row).collect();
-    if accounts.len() > 1 && width >= 100 {
+    // with less there is room for the id alone, by which `--explain` tells the account too
+    if accounts.len() > 1 && width >= 120 {
         header.push("ACCOUNT");
         rows.iter_mut().zip(findings).for_each(|(row, finding)| row.push(plain(&finding.account)));
     }
@@ -215,6 +216,7 @@ pub fn plain_lines(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Resource;
     use crate::finding::tests::one_match;
 
     fn shown(findings: &[Finding], look: Look) -> String {
@@ -284,6 +286,22 @@ mod tests {
         let text = shown(&[found, other], Look { width: Some(80), color: false });
         assert!(text.contains("Somebody") && text.contains("something") && text.contains(" info "), "{text}");
         assert!(!text.contains("ACCOUNT"), "{text}");
+    }
+
+    #[test]
+    fn a_hundred_columns_have_the_id_and_leave_room_for_words() {
+        let role = "arn:aws:iam::111122223333:role/a-role-with-quite-a-long-name";
+        let mut found = one_match("a/b", role, Timestamp::from_seconds(86_399), "e");
+        found.title = "Instances were launched".into();
+        found.source_ip = Some("203.0.113.111".into());
+        found.resources = vec![Resource(role.into())];
+        let mut other = found.clone();
+        other.account = "444455556666".into();
+        let text = |width: u16| shown(&[found.clone(), other.clone()], Look { width: Some(width), color: false });
+        for part in ["Instances", "launched", &found.id.to_string()[..8]] {
+            assert!(text(100).contains(part) && text(120).contains(part), "{part} in {}", text(100));
+        }
+        assert_eq!([100, 120].map(|width| text(width).contains("ACCOUNT")), [false, true]);
     }
 
     #[test]
