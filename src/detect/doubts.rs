@@ -63,8 +63,8 @@ const SPELLED: [&str; 8] = [
 struct Known {
     /// Texts by the column they are compared with.
     texts: BTreeMap<String, BTreeSet<String>>,
-    /// Keys of JSON by the name of the call, and the column that has them.
-    keys: BTreeMap<(String, String), BTreeSet<String>>,
+    /// Keys of JSON by the service, which is empty where a rule says none, the name of the call, and the column that has them.
+    keys: BTreeMap<(String, String, String), BTreeSet<String>>,
     /// The services whose call of a name is asked for.
     sources: BTreeMap<String, BTreeSet<String>>,
 }
@@ -80,8 +80,13 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
                 known.texts.entry(column).or_default().extend(texts);
             }
             if let Some((column, key)) = asked.key(expr) {
-                for name in &asked.names {
-                    known.keys.entry((name.clone(), column.clone())).or_default().insert(key.to_owned());
+                let any = BTreeSet::from([String::new()]);
+                let sources = if asked.sources.is_empty() { &any } else { &asked.sources };
+                for (source, name) in
+                    sources.iter().flat_map(|source| asked.names.iter().map(move |name| (source, name)))
+                {
+                    let place = (source.clone(), name.clone(), column.clone());
+                    known.keys.entry(place).or_default().insert(key.to_owned());
                 }
             }
             ControlFlow::<()>::Continue(())
@@ -198,8 +203,13 @@ impl Asked {
             if !self.may_be_of(name) {
                 return None;
             }
-            let known = KNOWN.keys.get(&(name.clone(), column.clone())).filter(|known| !known.contains(key))?;
-            known.iter().find(|known| known.eq_ignore_ascii_case(key))
+            let is_of = |source: &String| self.sources.is_empty() || source.is_empty() || self.sources.contains(source);
+            let places = KNOWN.keys.iter().filter(|((source, of, on), _)| of == name && *on == column && is_of(source));
+            let known: BTreeSet<&String> = places.flat_map(|(_, keys)| keys).collect();
+            if known.iter().any(|known| *known == key) {
+                return None;
+            }
+            known.into_iter().find(|known| known.eq_ignore_ascii_case(key))
         };
         let meant: Option<Vec<&String>> = self.names.iter().map(meant).collect();
         let meant = meant?.first().copied()?;

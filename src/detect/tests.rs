@@ -497,7 +497,7 @@ fn state_of_another_version_is_refused() {
     assert!(detector.restore(&of(&[99])).shared.unwrap().contains("version 99"));
     assert!(detector.restore(&of(&[])).shared.unwrap().contains("empty"));
     // one of before there were parts
-    assert!(detector.restore(&of(&[7, 0])).shared.unwrap().contains("version 7, and this weir reads 11"));
+    assert!(detector.restore(&of(&[7, 0])).shared.unwrap().contains("version 7, and this weir reads 12"));
 }
 
 #[test]

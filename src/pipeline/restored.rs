@@ -191,7 +191,7 @@ mod tests {
         let mut shown = Vec::new();
         summary.show(&mut shown).unwrap();
         let shown = String::from_utf8(shown).unwrap();
-        let line = "the last commit's windows of 1 rule (cloudtrail/x) are refused: the saved state has version 99, and this weir reads 11: \
+        let line = "the last commit's windows of 1 rule (cloudtrail/x) are refused: the saved state has version 99, and this weir reads 12: \
                     not rebuilt, since there is no archive";
         assert!(shown.contains(line), "{shown}");
         assert_eq!(json!(summary)["refused_state"][0]["hole"], "there is no archive");
