@@ -31,7 +31,6 @@ pub fn parse(text: &str) -> (Vec<Document>, Vec<Wrong>) {
         if is_global_lost && !matches!(action, Some("global" | "reset")) {
             continue;
         }
-        is_global_lost = false;
         if action.is_none() {
             before.clone_from(&global);
             read = Read::default();
@@ -46,6 +45,7 @@ pub fn parse(text: &str) -> (Vec<Document>, Vec<Wrong>) {
             Some("reset") => global.clear(),
             Some(_) | None => {}
         }
+        is_global_lost = action == Some("global") && yaml_serde::from_str::<Value>(&lines.text).is_err();
         match parse_sigma_yaml(&before) {
             Ok(collection) => {
                 let (new, errors) = read.new_in(collection);
@@ -56,15 +56,12 @@ pub fn parse(text: &str) -> (Vec<Document>, Vec<Wrong>) {
                     (None, None) => {}
                 }
             }
-            Err(error) => {
-                wrong.push(explain(&error.to_string(), &lines, above));
-                // it may be one before it
-                if action == Some("global") && yaml_serde::from_str::<Value>(&lines.text).is_err() {
-                    is_global_lost = true;
-                    global.clear();
-                    before.clear();
-                }
-            }
+            Err(error) => wrong.push(explain(&error.to_string(), &lines, above)),
+        }
+        if is_global_lost {
+            global.clear();
+            before.clear();
+            read = Read::default();
         }
     }
     (documents, wrong)
