@@ -70,9 +70,10 @@ impl OptimizerRule for PerValue {
     }
 }
 
-/// Whether it is a call that takes time.
+/// Whether it is a call that takes time; `number_of` asks once for each value by itself.
 fn is_call(expr: &Expr) -> bool {
-    matches!(expr, Expr::ScalarFunction(call) if call.func.name() != "get_field" && !is_asked(expr))
+    let is_quick = |name: &str| ["get_field", "number_of"].contains(&name);
+    matches!(expr, Expr::ScalarFunction(call) if !is_quick(call.func.name()) && !is_asked(expr))
 }
 
 fn is_asked(expr: &Expr) -> bool {
