@@ -34,11 +34,10 @@ pub fn shorten(json: &[u8]) -> Option<Vec<u8>> {
 
 /// Whether what stands before digits ends where a value begins, but for its sign. White space may be escaped, in a text of JSON.
 fn begins_a_number(before: &[u8]) -> bool {
-    match before.strip_suffix(b"-").unwrap_or(before) {
-        [] | [.., b':' | b'[' | b',' | b' ' | b'\n' | b'\r' | b'\t'] => true,
-        [.., b'\\', b'n' | b'r' | b't'] => true,
-        _ => false,
-    }
+    matches!(
+        before.strip_suffix(b"-").unwrap_or(before),
+        [] | [.., b':' | b'[' | b',' | b' ' | b'\n' | b'\r' | b'\t'] | [.., b'\\', b'n' | b'r' | b't']
+    )
 }
 
 /// The number that a text begins with, of which so many digits are before the point, and how long it was.
