@@ -71,8 +71,10 @@ impl Memory {
     pub const PROGRAM: u64 = 160 << 20;
     /// From here on [`Memory::give_back`] gives back to the system what was freed, and pages of the program are let go of. Below it both are
     /// kept for what is needed next, for each page that comes back costs a fault: a run over 240 files with `MIMALLOC_PURGE_DELAY=1000` in
-    /// place of 0 took 6% less CPU time of one core, and 10% less of two (three runs of each in turn, medians).
-    const ROOMY: u64 = 200 << 20;
+    /// place of 0 took 6% less CPU time of one core, and 10% less of two (three runs of each in turn, medians). It is so much where there is
+    /// no limit, and otherwise half of the limit, but no less than [`Memory::ROOMY_MIN`].
+    const ROOMY: u64 = 320 << 20;
+    const ROOMY_MIN: u64 = 200 << 20;
 
     /// # Errors
     /// When the limit is lower than [`Memory::FLOOR`], which the error names.
@@ -173,7 +175,7 @@ impl Memory {
     }
 
     fn is_much(self, taken: u64) -> bool {
-        taken > self.limit.map_or(Memory::ROOMY, |limit| Memory::ROOMY.min(limit / 4 * 3))
+        taken > self.limit.map_or(Memory::ROOMY, |limit| Memory::ROOMY_MIN.max(limit / 2).min(limit / 4 * 3))
     }
 }
 
