@@ -355,6 +355,8 @@ detection:
         let told = wrong(&format!("{lost}---\n{each}---\n{each}---\n{global}---\n{broken}"));
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].starts_with("3:12 not YAML: ") && told[1].starts_with("21:21 not YAML: "), "{told:?}");
+        // each is told of, and what comes behind the first is not counted with it
+        assert_eq!(wrong(&format!("{lost}---\n{lost}---\n{each}")).len(), 2);
         let first = wrong(&format!("{broken}---\n{global}---\n{each}---\n{broken}"));
         assert!(first.last().unwrap().starts_with("17:21 not YAML: "), "{first:?}");
     }

@@ -164,6 +164,8 @@ mod tests {
              count(*) OVER (PARTITION BY eventname ORDER BY userIdentity.arn NULLS LAST) AS b FROM cloudtrail ORDER BY 1",
             "SELECT eventid FROM cloudtrail QUALIFY row_number() OVER (PARTITION BY userIdentity.arn ORDER BY eventid) = 1 \
              AND userIdentity.arn IS NOT NULL ORDER BY userIdentity.arn",
+            "SELECT eventid, get_field(lag(userIdentity) OVER (ORDER BY eventTime, eventid), 'arn') AS before, userIdentity.type \
+             FROM cloudtrail ORDER BY 1",
             "SELECT userIdentity, max(userIdentity.arn) OVER () FROM cloudtrail ORDER BY eventid",
             "SELECT userIdentity.arn, count(*), rank() OVER (ORDER BY count(*) DESC, userIdentity.arn) FROM cloudtrail GROUP BY 1 \
              ORDER BY 3",
