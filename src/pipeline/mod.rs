@@ -78,7 +78,7 @@ const PACKING_SHARE: u32 = 10;
 /// A commit that nobody waits for may cost one part in this many of the time,
 const COMMIT_SHARE: u32 = 20;
 /// unless the archive's buffer was written this many times since the last one: what a crash has read again stays little.
-const FLUSHES_MAX: usize = 8;
+const FLUSHES_MAX: usize = 24;
 /// Between two looks at which findings do not hold any more, where nothing that says so has changed: suppressions expire.
 const TURN_WAIT: Duration = Duration::from_secs(60);
 /// Between two looks at which windows were lost for want of room, of days that are over.

@@ -23,6 +23,7 @@ mod per_value;
 mod computed_keys;
 mod window_fields;
 mod numbered;
+mod counted_ids;
 pub mod replay;
 mod local;
 mod lookups;

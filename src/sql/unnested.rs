@@ -14,6 +14,7 @@ use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use super::compiled::Compiled;
 use super::computed_keys::ComputedKeys;
 use super::correlated::Correlated;
+use super::counted_ids::CountedIds;
 use super::keyed::Keyed;
 use super::numbered::Numbered;
 use super::once::Once;
@@ -21,8 +22,8 @@ use super::per_value::PerValue;
 use super::window_fields::WindowFields;
 
 /// The optimizer's rules, with this one before each that looks at what a key tells, [`Keyed`] and [`WindowFields`] before the one that
-/// takes fields out, [`PerValue`] before the one that computes once what is asked twice, [`Correlated`] first, and [`ComputedKeys`],
-/// [`Once`], [`Numbered`] and [`Compiled`] last.
+/// takes fields out, [`PerValue`] before the one that computes once what is asked twice, [`CountedIds`] before the one that makes groups
+/// of what is counted, [`Correlated`] first, and [`ComputedKeys`], [`Once`], [`Numbered`] and [`Compiled`] last.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![Arc::new(Correlated)];
     for rule in Optimizer::new().rules {
@@ -31,6 +32,9 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         }
         if rule.name() == "common_sub_expression_eliminate" {
             rules.push(Arc::new(PerValue));
+        }
+        if rule.name() == "single_distinct_aggregation_to_group_by" {
+            rules.push(Arc::new(CountedIds));
         }
         if rule.name() == "extract_leaf_expressions" {
             rules.push(Arc::new(Keyed));
