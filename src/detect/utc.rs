@@ -15,19 +15,31 @@ use datafusion::logical_expr::{
 };
 
 pub fn functions() -> Vec<Arc<ScalarUDF>> {
-    vec![Arc::new(date_trunc()), Arc::new(ScalarUDF::new_from_impl(ToChar { inner: datetime::to_char() }))]
+    vec![Arc::new(date_trunc()), Arc::new(to_char())]
 }
 
 fn date_trunc() -> ScalarUDF {
-    ScalarUDF::new_from_impl(DateTrunc { inner: datetime::date_trunc() })
+    ScalarUDF::new_from_impl(InUtc { inner: datetime::date_trunc(), asks: Asks::DateTrunc })
+}
+
+fn to_char() -> ScalarUDF {
+    ScalarUDF::new_from_impl(InUtc { inner: datetime::to_char(), asks: Asks::ToChar })
+}
+
+/// A function of DataFusion's, which is answered here where it asks for what arithmetic can say.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct InUtc {
+    inner: Arc<ScalarUDF>,
+    asks: Asks,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct DateTrunc {
-    inner: Arc<ScalarUDF>,
+enum Asks {
+    DateTrunc,
+    ToChar,
 }
 
-impl ScalarUDFImpl for DateTrunc {
+impl ScalarUDFImpl for InUtc {
     fn name(&self) -> &str {
         self.inner.name()
     }
@@ -53,52 +65,35 @@ impl ScalarUDFImpl for DateTrunc {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let inner = self.inner.inner();
-        if let ColumnarValue::Array(times) = &args.args[1]
-            && let Some((unit, zone)) = unit_in_utc(times.data_type())
-        {
-            let mut of_no_zone = args.clone();
-            of_no_zone.args[1] = ColumnarValue::Array(as_type(times, DataType::Timestamp(unit, None))?);
-            // far from now it has fewer times without a zone
-            if let Ok(ColumnarValue::Array(times)) = inner.invoke_with_args(of_no_zone) {
-                return Ok(ColumnarValue::Array(as_type(&times, DataType::Timestamp(unit, Some(zone)))?));
-            }
+        let answer = match self.asks {
+            Asks::DateTrunc => truncated(&self.inner, &args)?,
+            Asks::ToChar => shown(&args),
+        };
+        match answer {
+            Some(answer) => Ok(ColumnarValue::Array(answer)),
+            None => self.inner.inner().invoke_with_args(args),
         }
-        inner.invoke_with_args(args)
     }
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ToChar {
-    inner: Arc<ScalarUDF>,
+/// The times as DataFusion truncates those of no zone.
+fn truncated(inner: &ScalarUDF, args: &ScalarFunctionArgs) -> Result<Option<ArrayRef>> {
+    let ColumnarValue::Array(times) = &args.args[1] else { return Ok(None) };
+    let Some((unit, zone)) = unit_in_utc(times.data_type()) else { return Ok(None) };
+    let mut of_no_zone = args.clone();
+    of_no_zone.args[1] = ColumnarValue::Array(as_type(times, DataType::Timestamp(unit, None))?);
+    match inner.inner().invoke_with_args(of_no_zone) {
+        Ok(ColumnarValue::Array(times)) => Ok(Some(as_type(&times, DataType::Timestamp(unit, Some(zone)))?)),
+        // far from now it has fewer times without a zone
+        _ => Ok(None),
+    }
 }
 
-impl ScalarUDFImpl for ToChar {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn aliases(&self) -> &[String] {
-        self.inner.aliases()
-    }
-
-    fn signature(&self) -> &Signature {
-        self.inner.signature()
-    }
-
-    fn return_type(&self, args: &[DataType]) -> Result<DataType> {
-        self.inner.return_type(args)
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        if let [ColumnarValue::Array(times), ColumnarValue::Scalar(ScalarValue::Utf8(Some(format)))] = &args.args[..]
-            && let Some(parts) = parts(format)
-            && let Some(texts) = texts(times, &parts)
-        {
-            return Ok(ColumnarValue::Array(Arc::new(texts)));
-        }
-        self.inner.invoke_with_args(args)
-    }
+fn shown(args: &ScalarFunctionArgs) -> Option<ArrayRef> {
+    let [ColumnarValue::Array(times), ColumnarValue::Scalar(ScalarValue::Utf8(Some(format)))] = &args.args[..] else {
+        return None;
+    };
+    Some(Arc::new(texts(times, &parts(format)?)?))
 }
 
 /// A part of a format of chrono's.
@@ -280,8 +275,7 @@ mod tests {
                 2 => Arc::new(TimestampMicrosecondArray::from_iter(times).with_timezone("UTC")),
                 _ => Arc::new(TimestampNanosecondArray::from_iter(times.map(|time| Some(time? * 7))).with_timezone("+00:00")),
             };
-            let ours = ScalarUDF::new_from_impl(ToChar { inner: datetime::to_char() });
-            let ours = ask(&ours, &format, times.clone()).unwrap();
+            let ours = ask(&to_char(), &format, times.clone()).unwrap();
             let theirs = ask(&datetime::to_char(), &format, times).unwrap();
             prop_assert_eq!(ours.as_string::<i32>(), theirs.as_string::<i32>());
         }
