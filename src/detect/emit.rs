@@ -20,7 +20,7 @@ use crate::rule::Severity;
 use crate::time::Timestamp;
 
 /// Longest piece of evidence, in bytes; what is longer ends in `…`.
-pub const EVIDENCE_BYTES_MAX: usize = 1024;
+const EVIDENCE_BYTES_MAX: usize = 1024;
 
 /// In what matches of one id must be alike to be told together: in what a suppression or a canary asks of a finding. Where
 /// nothing asks, a rule that many events match makes one finding of those of a batch, and not one for each address.

@@ -19,7 +19,7 @@ use super::window::smallest::Smallest;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
 
 /// Most windows that one moment may lie in.
-pub const WINDOWS_MAX: i64 = 240;
+const WINDOWS_MAX: i64 = 240;
 
 /// Name of the aggregate.
 pub const FIRST_SEEN: &str = "first_seen";

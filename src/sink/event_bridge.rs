@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 
 /// What rules of EventBridge match as `source` and `detail-type`.
 pub const SOURCE: &str = "weir";
-pub const DETAIL_TYPE: &str = "Weir Finding";
+const DETAIL_TYPE: &str = "Weir Finding";
 
 const SERVICE: Service = Service { name: "events", endpoint_variable: "AWS_ENDPOINT_URL_EVENTBRIDGE", path: "/" };
 const HEADERS: [(&str, &str); 2] =
