@@ -10,8 +10,8 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit, TimestampMi
 use datafusion::common::Result;
 
 use super::compile::{CompiledRule, Emit};
+use super::functions::spans::plain;
 use super::program::{Arrays, Rows};
-use super::spans::plain;
 use super::window::columns::refine;
 use super::window::smallest::Smallest;
 use super::window::text::Values;

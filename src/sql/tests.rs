@@ -563,7 +563,7 @@ async fn hop_counts_a_row_in_each_window_and_session_joins_rows() {
 
 #[tokio::test]
 async fn lists_are_tables_and_joins_with_them_say_what_rules_say() {
-    use crate::detect::lookup::tests::{QUERIES, calls, references, streamed};
+    use crate::detect::reference::lookup::tests::{QUERIES, calls, references, streamed};
     let dir = tempfile::tempdir().unwrap();
     let mut archive = Archive::open(dir.path(), &Config::default()).unwrap();
     archive.add(vec![calls()]);
@@ -600,8 +600,8 @@ async fn lists_are_tables_and_joins_with_them_say_what_rules_say() {
 
 #[tokio::test]
 async fn a_list_is_asked_by_its_name() {
-    use crate::detect::keyed::{Keyed, Kind};
     use crate::detect::reference::List;
+    use crate::detect::reference::keyed::{Keyed, Kind};
     let dir = archive();
     let root = List::Keyed(Keyed::of(Kind::Text, ["arn:aws:iam::111122223333:root"]).unwrap());
     let session =

@@ -8,7 +8,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::explain::{Joined, branches};
-use super::place;
+use crate::detect::plan::place;
 
 /// A statement that differs in one thing.
 pub struct Mutant {

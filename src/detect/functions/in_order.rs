@@ -10,8 +10,8 @@ use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Sign
 
 use super::sliding::SlidingInOrder;
 use super::spans::times;
-use super::verdicts::is_true;
-use super::window::chain::Chain;
+use crate::detect::verdicts::is_true;
+use crate::detect::window::chain::Chain;
 
 pub fn function() -> AggregateUDF {
     AggregateUDF::new_from_impl(InOrder { signature: Signature::variadic_any(Volatility::Immutable) })

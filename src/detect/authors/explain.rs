@@ -11,12 +11,12 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Ident, SelectItem, Visit, Visitor};
 use serde::Serialize;
 
-use super::compile::Compiler;
-use super::emit::{cut, texts};
-use super::engine::Detector;
-use super::place;
-use super::program::{Leaves, Program, Rows};
-use super::reference::References;
+use crate::detect::compile::Compiler;
+use crate::detect::emit::{cut, texts};
+use crate::detect::engine::Detector;
+use crate::detect::plan::place;
+use crate::detect::program::{Leaves, Program, Rows};
+use crate::detect::reference::References;
 use crate::rule::{Fires, Rule, RuleError};
 use crate::table::{Batch, Table};
 
@@ -217,7 +217,7 @@ fn windows(
     compiler.add_statement(Arc::new(rule.clone()), asking)?;
     let seen = Detector::of(compiler).windows_of(&rule.id, batches);
     let seen = seen.map_err(|error| rule.error((1, 1), format!("it fails on this event: {error}")))?;
-    let window = |window: super::engine::Seen| {
+    let window = |window: crate::detect::engine::Seen| {
         let mut values = window.selected.into_iter().map(|(_, value)| value);
         Window {
             start: window.start.to_string(),

@@ -11,11 +11,11 @@ use datafusion::logical_expr::Accumulator;
 
 use super::percentile::numbers;
 use super::spans::{sample_list, times};
-use super::verdicts::is_true;
-use super::window::chain::Chain;
-use super::window::part::SAMPLE_MAX;
-use super::window::spread::Spread;
-use super::window::times::Times;
+use crate::detect::verdicts::is_true;
+use crate::detect::window::chain::Chain;
+use crate::detect::window::part::SAMPLE_MAX;
+use crate::detect::window::spread::Spread;
+use crate::detect::window::times::Times;
 
 /// `sample` over frames: how often each value is there.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use datafusion::sql::sqlparser::ast::{
     Statement as SqlStatement, TableFactor, Value, WindowType, visit_expressions,
 };
 
-use super::athena::aggregates;
 use super::mistakes::{CURLY, Mistake};
-use super::window::aggregate::IN_RULES;
+use crate::detect::athena::aggregates;
+use crate::detect::window::aggregate::IN_RULES;
 use crate::rule::dialect::{find_call, find_word, line_and_column};
 use crate::rule::shape::{of_rows, of_rows_mut, query};
 use crate::rule::spelling::distance;

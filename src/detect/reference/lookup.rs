@@ -9,10 +9,10 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, Spanned, TableFactor, Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 
-use super::athena::template::{call_name, positional, with_arguments};
 use super::keyed::{Keyed, Kind};
-use super::place::{self, Complaint};
-use super::reference::{List, References};
+use super::{List, References};
+use crate::detect::athena::template::{call_name, positional, with_arguments};
+use crate::detect::plan::place::{self, Complaint};
 use crate::rule::dialect::{SqlError, line_and_column};
 use crate::rule::shape::list_name;
 use crate::table::Table;

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use datafusion::sql::parser::Statement as AnyStatement;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, SetExpr, Spanned, Statement, Value, visit_expressions};
 
-use super::library::{self, Source};
 use crate::catalog;
+use crate::detect::library::{self, Source};
 use crate::rule::dialect::{self, line_and_column};
 use crate::rule::spelling::distance;
 use crate::rule::{Rule, RuleError, parse};

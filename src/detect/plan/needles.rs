@@ -145,9 +145,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::detect::planner::only_statement;
+    use crate::detect::plan::planner::only_statement;
+    use crate::detect::plan::query::take_apart;
     use crate::detect::program::{Leaves, Program};
-    use crate::detect::query::take_apart;
     use crate::detect::reference::References;
     use crate::detect::session;
     use crate::logs::cloudtrail::CLOUDTRAIL;

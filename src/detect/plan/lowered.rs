@@ -19,8 +19,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use super::spans::{FIRST_SEEN, micros, moment, times, tumble};
-use super::window::seen::LEARNED_PANES;
+use crate::detect::functions::spans::{FIRST_SEEN, micros, moment, times, tumble};
+use crate::detect::window::seen::LEARNED_PANES;
 
 /// Takes the place of what a rule's engine does with the rows of its windows. To be asked before types are coerced.
 #[derive(Debug)]

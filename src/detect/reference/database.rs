@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     /// Made-up places of addresses for documentation: `tests/data/geo/make.py`.
-    const DOCUMENTATION: &[u8] = include_bytes!("../../tests/data/geo/documentation.mmdb");
+    const DOCUMENTATION: &[u8] = include_bytes!("../../../tests/data/geo/documentation.mmdb");
 
     fn asked(address: &str, path: &str) -> Option<String> {
         Database::new(DOCUMENTATION.to_vec()).unwrap().value(address.parse().ok()?, &path.into())

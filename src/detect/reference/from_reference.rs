@@ -11,15 +11,15 @@ use datafusion::logical_expr::{
 };
 
 use super::database::Path;
-use super::functions::{check_text, read_address};
 use super::keyed::Keyed;
-use super::reference::{self, List, References};
+use super::{List, References};
+use crate::detect::functions::addresses::{check_text, read_address};
 
 /// The functions over what a user brings: `in_reference` and `from_reference`.
 pub fn functions(references: &References) -> [Arc<ScalarUDF>; 2] {
     let signature = Signature::any(3, Volatility::Immutable);
     let from_reference = ScalarUDF::new_from_impl(FromReference { signature, references: references.clone() });
-    [reference::function(references), Arc::new(from_reference)]
+    [super::function(references), Arc::new(from_reference)]
 }
 
 /// Null where the list or the database has no row for the value, or that row has no such column or path.
@@ -132,13 +132,13 @@ mod tests {
 
     use super::*;
     use crate::detect::Detector;
-    use crate::detect::database::Database;
+    use crate::detect::reference::database::Database;
     use crate::detect::tests::{batch, changed, event, rule};
     use crate::logs;
     use crate::time::Timestamp;
 
     fn references() -> References {
-        let database = Database::new(include_bytes!("../../tests/data/geo/documentation.mmdb").to_vec()).unwrap();
+        let database = Database::new(include_bytes!("../../../tests/data/geo/documentation.mmdb").to_vec()).unwrap();
         References::new([("geo".to_owned(), List::Database(database))].into())
     }
 

@@ -8,9 +8,9 @@ use datafusion::logical_expr::{Expr, Filter, LogicalPlan, Volatility};
 use datafusion::sql::parser::Statement;
 
 use super::framed;
-use super::program::Leaves;
-use super::session;
-use super::window::plan::Grouped;
+use crate::detect::program::Leaves;
+use crate::detect::session;
+use crate::detect::window::plan::Grouped;
 
 /// A query taken apart, its expressions flattened.
 pub struct Query {

@@ -11,7 +11,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use super::functions::read_address;
+use crate::detect::functions::addresses::read_address;
 
 /// What the values of a list are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

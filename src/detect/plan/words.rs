@@ -12,10 +12,10 @@ use datafusion::logical_expr::{
 };
 
 use super::planner::only_statement;
-use super::program::Leaves;
 use super::query::take_apart;
-use super::reference::References;
-use super::session;
+use crate::detect::program::Leaves;
+use crate::detect::reference::References;
+use crate::detect::session;
 use crate::logs::cloudtrail::CLOUDTRAIL;
 use crate::rule::shorthand::WORDS;
 

@@ -10,10 +10,11 @@ use datafusion::logical_expr::Expr;
 use datafusion::sql::parser::Statement;
 use rayon::prelude::*;
 
-use super::program::Leaves;
 use super::query::{Query, take_apart};
-use super::reference::References;
-use super::{lookup, place, regex, session};
+use super::{place, regex};
+use crate::detect::program::Leaves;
+use crate::detect::reference::{References, lookup};
+use crate::detect::session;
 use crate::rule::dialect::{find_text, find_word, parse};
 use crate::rule::{Rule, RuleError, Severity, header_place};
 use crate::table::Table;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::cases::Ready;
-use super::compile::Compiler;
-use super::engine::Detector;
-use super::library::{self, Source};
 use super::mutants::mutants;
-use super::planner::only_statement;
-use super::reference::References;
+use crate::detect::compile::Compiler;
+use crate::detect::engine::Detector;
+use crate::detect::library::{self, Source};
+use crate::detect::plan::planner::only_statement;
+use crate::detect::reference::References;
 use crate::rule::Rule;
 use crate::table::Table;
 

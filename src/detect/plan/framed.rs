@@ -14,10 +14,10 @@ use datafusion::logical_expr::{
     Aggregate, Expr, Filter, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
 };
 
-use super::correlates::CORRELATES;
-use super::program::Leaves;
-use super::spans::micros;
-use super::window::plan::{Framed, Grouped};
+use crate::detect::functions::correlates::CORRELATES;
+use crate::detect::functions::spans::micros;
+use crate::detect::program::Leaves;
+use crate::detect::window::plan::{Framed, Grouped};
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
 
 /// Longest frame: what a key did for longer is kept by panes, not by row.

@@ -12,10 +12,10 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Signature, Volatility};
 
 use super::spans::times;
-use super::verdicts::is_true;
-use super::window::bytes::{Reader, Writer};
-use super::window::nested::{Correlation, NULL, Row, Rows};
-use super::window::part::hash;
+use crate::detect::verdicts::is_true;
+use crate::detect::window::bytes::{Reader, Writer};
+use crate::detect::window::nested::{Correlation, NULL, Row, Rows};
+use crate::detect::window::part::hash;
 
 /// Name of the aggregate.
 pub const CORRELATES: &str = "correlates";

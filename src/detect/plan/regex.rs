@@ -17,7 +17,7 @@ use datafusion::logical_expr::{
 use hashbrown::HashTable;
 use regex::Regex;
 
-use super::alike::{Alike, hash};
+use crate::detect::alike::{Alike, hash};
 
 /// Replaces a match against a constant. DataFusion compiles the expression again for each batch, which takes longer than
 /// matching a thousand short texts. Anything else, and an expression that does not compile, comes back as it is.

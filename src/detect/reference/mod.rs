@@ -1,5 +1,10 @@
 //! Lists of a user's own that rules look values up in: `in_reference(value, 'name')`.
 
+pub mod database;
+pub mod keyed;
+pub mod from_reference;
+pub mod lookup;
+
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -10,13 +15,13 @@ use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::database::Database;
-use super::functions::{check_text, judge_texts, read_address};
-use super::keyed::Keyed;
+use self::database::Database;
+use self::keyed::Keyed;
+use super::functions::addresses::{check_text, judge_texts, read_address};
 use crate::rule::Rule;
 
 /// `tests/data/geo/make.py` says what is where.
-const DOCUMENTATION: &[u8] = include_bytes!("../../tests/data/geo/documentation.mmdb");
+const DOCUMENTATION: &[u8] = include_bytes!("../../../tests/data/geo/documentation.mmdb");
 
 /// The lists, by name. Cheap to clone; equal where they are the very same.
 #[derive(Clone, Debug, Default)]
@@ -171,7 +176,7 @@ mod tests {
 
     use super::*;
     use crate::detect::Detector;
-    use crate::detect::keyed::Kind;
+    use crate::detect::reference::keyed::Kind;
     use crate::detect::tests::{batch, changed, event, rule};
     use crate::logs;
 

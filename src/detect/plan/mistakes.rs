@@ -4,9 +4,9 @@
 use datafusion::error::DataFusionError;
 use regex::Regex;
 
-use super::athena::calls;
 use super::instead;
 use crate::catalog;
+use crate::detect::athena::calls;
 use crate::rule::dialect::{find_names, find_text};
 use crate::rule::shape::LISTS;
 use crate::rule::spelling::distance;

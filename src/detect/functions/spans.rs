@@ -14,8 +14,8 @@ use datafusion::logical_expr::{
 };
 
 use super::sliding::SlidingSample;
-use super::window::part::SAMPLE_MAX;
-use super::window::smallest::Smallest;
+use crate::detect::window::part::SAMPLE_MAX;
+use crate::detect::window::smallest::Smallest;
 use crate::time::{MICROS_PER_DAY, MICROS_PER_SECOND};
 
 /// Most windows that one moment may lie in.
@@ -261,7 +261,7 @@ impl AggregateUDFImpl for Sample {
 }
 
 /// Whether the key of a window, whose last part is `x`, had no rows for an interval before it. What was before a window no
-/// aggregate knows, so this is planned and never computed: see [`super::lowered`].
+/// aggregate knows, so this is planned and never computed: see [`crate::detect::plan::lowered`].
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct FirstSeen {
     signature: Signature,

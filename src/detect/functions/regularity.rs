@@ -10,7 +10,7 @@ use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Sign
 
 use super::sliding::SlidingRegularity;
 use super::spans::times;
-use super::window::times::Times;
+use crate::detect::window::times::Times;
 
 /// Name of the aggregate.
 pub const REGULARITY: &str = "regularity";

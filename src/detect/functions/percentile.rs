@@ -11,7 +11,7 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, ColumnarValue, Signature, Volatility};
 
 use super::sliding::SlidingPercentile;
-use super::window::spread::Spread;
+use crate::detect::window::spread::Spread;
 
 /// Name of the aggregate, which is Athena's: exact of few distinct numbers, and of more as near as [`Spread`] says.
 pub const APPROX_PERCENTILE: &str = "approx_percentile";

@@ -11,17 +11,15 @@ use datafusion::logical_expr::{
 };
 use ipnet::IpNet;
 
-use super::{moment, spans, texts, travel, utc};
+use super::texts;
 
-/// Every function of ours.
-pub fn all() -> Vec<Arc<ScalarUDF>> {
+pub fn functions() -> [Arc<ScalarUDF>; 2] {
     let signature = Signature::variadic_any(Volatility::Immutable);
     let addresses = [
         ScalarUDF::new_from_impl(CidrMatch { signature: signature.clone() }),
         ScalarUDF::new_from_impl(IpIsPrivate { signature }),
     ];
-    let others = [texts::all(), spans::all(), travel::functions().into(), moment::functions(), utc::functions()];
-    addresses.map(Arc::new).into_iter().chain(others.into_iter().flatten()).collect()
+    addresses.map(Arc::new)
 }
 
 /// True when the address lies in one of the networks; false when it does not, is null, or is not an address.
