@@ -326,6 +326,10 @@ fn last_name(name: &str) -> &str {
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod error_tests;
+#[cfg(test)]
+mod words_tests;
+#[cfg(test)]
 mod athena_tests;
 #[cfg(test)]
 mod json_tests;
