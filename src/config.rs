@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use crate::archive;
 use crate::aws;
-use crate::detect::{keyed, quarantine};
+use crate::detect::quarantine;
+use crate::detect::reference::keyed;
 use crate::memory::Size;
 use crate::sigma;
 use crate::sink::{self, event_bridge, security_hub, sns, webhook};

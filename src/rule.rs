@@ -2,6 +2,8 @@
 
 pub mod spelling;
 mod sql_json;
+mod parsable;
+mod depth;
 pub mod dialect;
 mod parse;
 pub mod shape;

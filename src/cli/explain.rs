@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 
 use super::output;
 use super::rules::{More, merged};
-use crate::detect::cases::rows;
-use crate::detect::explain::{Condition, Explanation, Joined, Window, explain};
+use crate::detect::authors::cases::rows;
+use crate::detect::authors::explain::{Condition, Explanation, Joined, Window, explain};
 use crate::detect::library::{self, Source};
 use crate::logs;
 use crate::pipeline::duplicates::Seen;

@@ -36,7 +36,7 @@ use crate::triage::Triage;
 use crate::triage::suppress::Suppressions;
 
 /// Where Lambda's Runtime API is: its own variable, which is set in a function and nowhere else.
-pub const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 /// The folder that a function's package is unpacked into, and the file that is looked for in it.
 const PACKAGE: &str = "LAMBDA_TASK_ROOT";
 const CONFIG: &str = "weir.toml";

@@ -61,14 +61,8 @@ pub fn know_what_is_new(
             "the archive is too large for rules to look at what is new: they learn it from now on"
         ),
         Ok(Looked { rows, days, whole: true }) => {
-            let seconds = started.elapsed().as_secs_f64();
             detector.take_seen(learner);
-            let who = if count == 1 { "1 rule knows".to_owned() } else { format!("{count} rules know") };
-            output::say(format_args!(
-                "weir: {who} what is new from {} of {} ({seconds:.1} s)",
-                counted(rows, "archived row"),
-                counted(days as u64, "day")
-            ));
+            say_known(count, "what is new", rows, days, started);
             return Vec::new();
         }
         Err(error) => {
@@ -196,13 +190,7 @@ pub fn know_what_is_usual(
         Ok(Some(Replayed { rows, days, .. })) => {
             detector.take_windows(&mut learner, &ids);
             if count > 0 {
-                let who = if count == 1 { "1 rule knows".to_owned() } else { format!("{count} rules know") };
-                output::say(format_args!(
-                    "weir: {who} what is usual from {} of {} ({:.1} s)",
-                    counted(rows, "archived row"),
-                    counted(days.len() as u64, "day"),
-                    started.elapsed().as_secs_f64()
-                ));
+                say_known(count, "what is usual", rows, days.len(), started);
             }
             return Vec::new();
         }
@@ -217,6 +205,17 @@ pub fn know_what_is_usual(
         }
     }
     ids.into_iter().collect()
+}
+
+/// Says how many rules know something from how much of the archive, and how long they looked.
+fn say_known(count: usize, what: &str, rows: u64, days: usize, started: Instant) {
+    let who = if count == 1 { "1 rule knows".to_owned() } else { format!("{count} rules know") };
+    output::say(format_args!(
+        "weir: {who} {what} from {} of {} ({:.1} s)",
+        counted(rows, "archived row"),
+        counted(days as u64, "day"),
+        started.elapsed().as_secs_f64()
+    ));
 }
 
 /// Whether an archive has nothing that rules could learn: they are not compiled for it then. What cannot be read is for those who look to say.

@@ -15,8 +15,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 use crate::config::Reference;
-use crate::detect::database::Database;
-use crate::detect::keyed::{self, Keyed, Kind};
+use crate::detect::reference::database::Database;
+use crate::detect::reference::keyed::{self, Keyed, Kind};
 use crate::detect::reference::{List, References};
 
 /// Reads every list.

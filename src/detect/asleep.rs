@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int32Type};
 
-use super::planner::Planner;
+use super::plan::planner::Planner;
 use crate::rule::{Fires, Rule};
 use crate::table::{Batch, Table};
 

@@ -14,11 +14,11 @@ use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
 use datafusion::sql::parser::Statement;
 
 use super::asleep::Asleep;
-use super::needles::needed;
-use super::place;
-use super::planner::{Planned, Planner, only_statement};
+use super::plan::needles::needed;
+use super::plan::place;
+use super::plan::planner::{Planned, Planner, only_statement};
+use super::plan::query::{Query, take_apart};
 use super::program::{Leaves, Program, type_of};
-use super::query::{Query, take_apart};
 use super::reference::References;
 use super::route::Router;
 use super::verdicts::Verdicts;

@@ -10,8 +10,8 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit, TimestampMi
 use datafusion::common::Result;
 
 use super::compile::{CompiledRule, Emit};
+use super::functions::spans::plain;
 use super::program::{Arrays, Rows};
-use super::spans::plain;
 use super::window::columns::refine;
 use super::window::smallest::Smallest;
 use super::window::text::Values;
@@ -20,7 +20,7 @@ use crate::rule::Severity;
 use crate::time::Timestamp;
 
 /// Longest piece of evidence, in bytes; what is longer ends in `…`.
-pub const EVIDENCE_BYTES_MAX: usize = 1024;
+const EVIDENCE_BYTES_MAX: usize = 1024;
 
 /// In what matches of one id must be alike to be told together: in what a suppression or a canary asks of a finding. Where
 /// nothing asks, a rule that many events match makes one finding of those of a batch, and not one for each address.

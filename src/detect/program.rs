@@ -16,13 +16,13 @@ use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 use datafusion::physical_expr::expressions::{BinaryExpr, IsNotNullExpr, lit};
 use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
-use super::absent::where_present;
 use super::alike::Alike;
-use super::item::field_of_item;
 use super::joined::Joined;
-use super::place::is_json;
-use super::regex::compile_once;
-use super::words::meaning;
+use super::plan::absent::where_present;
+use super::plan::item::field_of_item;
+use super::plan::place::is_json;
+use super::plan::regex::compile_once;
+use super::plan::words::meaning;
 use crate::table::{Batch, Table};
 
 /// A column that some rule reads: of the table, or of a struct in it.
@@ -340,8 +340,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::detect::planner::only_statement;
-    use crate::detect::query::take_apart;
+    use crate::detect::plan::planner::only_statement;
+    use crate::detect::plan::query::take_apart;
     use crate::detect::reference::References;
     use crate::detect::session;
     use crate::detect::tests::{batch, changed, event};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::cases::{self, Failure};
+use super::authors::cases::{self, Failure};
 use super::compile::Compiler;
 use super::engine::Detector;
 use super::library::{self, Source};

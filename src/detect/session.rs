@@ -16,9 +16,12 @@ use datafusion::sql::parser::Statement;
 use futures::FutureExt;
 
 use super::athena::types::AsAthena;
-use super::lowered::Lowered;
+use super::functions::spans;
+use super::plan::lowered::Lowered;
+use super::plan::words;
 use super::reference::References;
-use super::{athena, from_reference, functions, spans, words};
+use super::reference::from_reference;
+use super::{athena, functions};
 pub use crate::rule::dialect::{SqlError, parse};
 use crate::rule::shorthand;
 use crate::table::Table;

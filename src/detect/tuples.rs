@@ -104,9 +104,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::detect::planner::only_statement;
+    use crate::detect::plan::planner::only_statement;
+    use crate::detect::plan::query::take_apart;
     use crate::detect::program::{Leaves, Rows};
-    use crate::detect::query::take_apart;
     use crate::detect::reference::References;
     use crate::detect::session;
     use crate::detect::tests::{batch, changed, event};

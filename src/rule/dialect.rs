@@ -1,22 +1,21 @@
 //! SQL text → statements, in the one dialect that rules, `weir sql` and every other entry point speak.
 
 use std::any::TypeId;
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::sqlparser::ast::{
-    self, AccessExpr, BinaryOperator, CastKind, DataType, Expr, Ident, ObjectName, Query, SetExpr, SetOperator,
-    Subscript, Value, Values, VisitMut, VisitorMut, visit_expressions_mut,
+    self, AccessExpr, CastKind, DataType, Expr, Ident, ObjectName, Subscript, Value, VisitMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Word};
 
-use super::sql_json;
+use super::depth::{self, DEPTH_MAX};
+use super::{parsable, sql_json};
 
 /// PostgreSQL, whose `->` and `->>` bind tighter than comparison, with lambdas (`x -> x > 1`) added.
 ///
@@ -197,15 +196,13 @@ pub struct SqlError {
 
 /// Parses any number of statements.
 pub fn parse(sql: &str) -> Result<VecDeque<Statement>, SqlError> {
-    let sql = with_rows(sql);
-    let sql = with_types(&sql);
+    let sql = parsable::with_rows(sql);
+    let sql = parsable::with_types(&sql);
     let parse = || DFParserBuilder::new(&*sql).with_dialect(&WeirDialect).build()?.parse_statements();
     let mut statements = parse().map_err(|error| locate(&error, &sql))?;
     for statement in &mut statements {
         if let Some(statement) = asked(statement) {
-            let mut depth = Depth::default();
-            let _ = statement.visit(&mut depth); // it never breaks
-            if depth.most > DEPTH_MAX {
+            if depth::taken_out(statement) > DEPTH_MAX {
                 return Err(SqlError { line: 1, column: 1, message: "nested too deeply".to_owned() });
             }
             name_fields(statement);
@@ -221,327 +218,6 @@ fn asked(statement: &mut Statement) -> Option<&mut ast::Statement> {
         Statement::Explain(explain) => asked(&mut explain.statement),
         _ => None,
     }
-}
-
-/// What walks through an expression may call itself for each level: 2,000 were more than the stack of a thread, which ends the process.
-const DEPTH_MAX: usize = 1000;
-/// From so many on, conditions that AND or OR joins one behind the other, and queries that UNION does, become a tree that is as deep as their
-/// number has binary digits: lists of Sigma rules have thousands.
-const CHAIN_MAX: usize = 256;
-
-/// Takes the depth out of long chains, and finds how deep the rest is.
-#[derive(Default)]
-struct Depth {
-    now: usize,
-    most: usize,
-}
-
-impl VisitorMut for Depth {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        if unions(&query.body) > CHAIN_MAX {
-            let empty = SetExpr::Values(Values { explicit_row: false, value_keyword: false, rows: Vec::new() });
-            *query.body = balanced_unions(std::mem::replace(&mut *query.body, empty));
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if links(expr) > CHAIN_MAX {
-            let chain = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
-            *expr = balanced(chain);
-        } else if operators(expr) > DEPTH_MAX {
-            self.most = usize::MAX;
-            // to go through it, or to drop it whole, would take as deep a stack
-            let mut rest = std::mem::replace(expr, Expr::Identifier(Ident::new("")));
-            while let Expr::BinaryOp { left, .. } = rest {
-                rest = *left;
-            }
-        }
-        self.now += 1;
-        self.most = self.most.max(self.now);
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, _: &mut Expr) -> ControlFlow<()> {
-        self.now -= 1;
-        ControlFlow::Continue(())
-    }
-}
-
-/// How often one AND or OR follows the other at the top of an expression.
-fn links(expr: &Expr) -> usize {
-    let Expr::BinaryOp { op: joint @ (BinaryOperator::And | BinaryOperator::Or), .. } = expr else { return 0 };
-    let (mut rest, mut links) = (expr, 0);
-    while let Expr::BinaryOp { left, op, .. } = rest
-        && op == joint
-    {
-        rest = left.as_ref();
-        links += 1;
-    }
-    links
-}
-
-/// How many operators of any kind stand in a row at the top of an expression, each on the left of the one before, down to a chain that will
-/// be no deep tree.
-fn operators(mut expr: &Expr) -> usize {
-    let mut count = 0;
-    while let Expr::BinaryOp { left, .. } = expr
-        && links(expr) <= CHAIN_MAX
-    {
-        expr = left.as_ref();
-        count += 1;
-    }
-    count
-}
-
-/// The same conditions in their order, joined by twos, and these by twos.
-fn balanced(chain: Expr) -> Expr {
-    let Expr::BinaryOp { op: joint, .. } = &chain else { return chain };
-    let joint = joint.clone();
-    let (mut rest, mut conditions) = (chain, VecDeque::new());
-    loop {
-        match rest {
-            Expr::BinaryOp { left, op, right } if op == joint => {
-                conditions.push_front(*right);
-                rest = *left;
-            }
-            first => {
-                conditions.push_front(first);
-                break;
-            }
-        }
-    }
-    by_twos(conditions, |left, right| Expr::BinaryOp {
-        left: Box::new(left),
-        op: joint.clone(),
-        right: Box::new(right),
-    })
-}
-
-/// How often one UNION follows another of its kind at the top of a query.
-fn unions(body: &SetExpr) -> usize {
-    let (mut rest, mut unions, mut first) = (body, 0, None);
-    while let SetExpr::SetOperation { op: SetOperator::Union, set_quantifier, left, .. } = rest
-        && *first.get_or_insert(*set_quantifier) == *set_quantifier
-    {
-        rest = left.as_ref();
-        unions += 1;
-    }
-    unions
-}
-
-/// The same queries in their order, joined by twos, and these by twos.
-fn balanced_unions(chain: SetExpr) -> SetExpr {
-    let SetExpr::SetOperation { set_quantifier: quantifier, .. } = chain else { return chain };
-    let (mut rest, mut queries) = (chain, VecDeque::new());
-    loop {
-        match rest {
-            SetExpr::SetOperation { op: SetOperator::Union, set_quantifier, left, right }
-                if set_quantifier == quantifier =>
-            {
-                queries.push_front(*right);
-                rest = *left;
-            }
-            first => {
-                queries.push_front(first);
-                break;
-            }
-        }
-    }
-    by_twos(queries, |left, right| SetExpr::SetOperation {
-        left: Box::new(left),
-        op: SetOperator::Union,
-        set_quantifier: quantifier,
-        right: Box::new(right),
-    })
-}
-
-/// What comes of joining each with the next, and these again, until it is one.
-fn by_twos<T>(mut parts: VecDeque<T>, join: impl Fn(T, T) -> T) -> T {
-    while parts.len() > 1 {
-        let mut pairs = VecDeque::new();
-        while let Some(left) = parts.pop_front() {
-            pairs.push_back(match parts.pop_front() {
-                Some(right) => join(left, right),
-                None => left,
-            });
-        }
-        parts = pairs;
-    }
-    parts.pop_front().expect("a chain has parts")
-}
-
-/// The text with each row of `VALUES 1, 2` in parentheses, which Athena takes for rows of one column.
-fn with_rows(sql: &str) -> Cow<'_, str> {
-    if !sql.to_ascii_lowercase().contains("values") {
-        return Cow::Borrowed(sql);
-    }
-    // what is no SQL the parser complains of
-    let Ok(tokens) = Tokenizer::new(&WeirDialect, sql).tokenize_with_location() else { return Cow::Borrowed(sql) };
-    let tokens: Vec<_> = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-    let (mut edits, mut at_end) = (Vec::new(), false);
-    for place in 1..tokens.len() {
-        if !begins_rows(&tokens, place - 1) {
-            continue;
-        }
-        edits.push((tokens[place].span.start, Edit::Before('(')));
-        let (mut depth, mut end) = (0_usize, place);
-        while let Some(token) = tokens.get(end) {
-            match &token.token {
-                Token::LParen | Token::LBracket => depth += 1,
-                Token::RParen | Token::RBracket if depth > 0 => depth -= 1,
-                Token::Comma if depth == 0 => {
-                    edits.push((token.span.start, Edit::Before(')')));
-                    edits.extend(tokens.get(end + 1).map(|next| (next.span.start, Edit::Before('('))));
-                }
-                Token::RParen | Token::SemiColon => break,
-                Token::Word(word) if depth == 0 && ENDS_ROWS.contains(&word.keyword) => break,
-                _ => {}
-            }
-            end += 1;
-        }
-        match tokens.get(end) {
-            Some(token) if token.token != Token::EOF => edits.push((token.span.start, Edit::Before(')'))),
-            _ => at_end = true,
-        }
-    }
-    Cow::Owned(edited(sql, edits) + if at_end { ")" } else { "" })
-}
-
-/// What stands behind the rows of VALUES.
-const ENDS_ROWS: [Keyword; 7] = [
-    Keyword::ORDER,
-    Keyword::LIMIT,
-    Keyword::OFFSET,
-    Keyword::FETCH,
-    Keyword::UNION,
-    Keyword::EXCEPT,
-    Keyword::INTERSECT,
-];
-
-/// Whether a token is VALUES with a constant behind it, and no column of that name.
-fn begins_rows(tokens: &[&TokenWithSpan], place: usize) -> bool {
-    let is_first =
-        place.checked_sub(1).and_then(|before| tokens.get(before)).is_none_or(|before| match &before.token {
-            Token::LParen => true,
-            Token::Word(word) => {
-                matches!(word.keyword, Keyword::ALL | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT)
-            }
-            _ => false,
-        });
-    let is_values = matches!(&tokens[place].token, Token::Word(word) if word.keyword == Keyword::VALUES);
-    let is_constant = tokens.get(place + 1).is_some_and(|next| match &next.token {
-        Token::Number(..) | Token::SingleQuotedString(_) | Token::Minus => true,
-        Token::Word(word) => {
-            use Keyword::{ARRAY, CASE, CAST, DATE, DECIMAL, FALSE, INTERVAL, MAP, NULL, TIMESTAMP, TRUE, TRY_CAST};
-            matches!(
-                word.keyword,
-                ARRAY | CASE | CAST | DATE | DECIMAL | FALSE | INTERVAL | MAP | NULL | TIMESTAMP | TRUE | TRY_CAST
-            ) || word.keyword == Keyword::NoKeyword && place > 0 && tokens[place - 1].token == Token::LParen
-        }
-        _ => false,
-    });
-    is_first && is_values && is_constant
-}
-
-/// The text with `ARRAY<VARCHAR>` where Athena's `ARRAY(VARCHAR)` is the type of a cast, and with a type that has rows or maps in it
-/// as one name in quotes: `"ARRAY(ROW(id VARCHAR))"`.
-fn with_types(sql: &str) -> Cow<'_, str> {
-    let lower = sql.to_ascii_lowercase();
-    if !["array", "map", "row"].iter().any(|kind| lower.contains(kind)) || !lower.contains("cast") {
-        return Cow::Borrowed(sql);
-    }
-    // what is no SQL the parser complains of
-    let Ok(tokens) = Tokenizer::new(&WeirDialect, sql).tokenize_with_location() else { return Cow::Borrowed(sql) };
-    let tokens: Vec<_> = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
-    let is = |place: usize, names: &[&str]| match tokens.get(place).map(|token| &token.token) {
-        Some(Token::Word(word)) => {
-            word.quote_style.is_none() && names.iter().any(|name| word.value.eq_ignore_ascii_case(name))
-        }
-        _ => false,
-    };
-    let (mut edits, mut casts) = (Vec::new(), Vec::new());
-    let mut place = 0;
-    while place < tokens.len() {
-        match tokens[place].token {
-            Token::LParen => casts.push(place > 0 && is(place - 1, &["cast", "try_cast"])),
-            Token::RParen => drop(casts.pop()),
-            _ => {}
-        }
-        place += 1;
-        let begins = casts.last() == Some(&true) && is(place - 1, &["as"]) && is(place, &["array", "map", "row"]);
-        if begins && let Some(end) = closing(&tokens, place + 1) {
-            let inside = place..=end;
-            if inside.clone().any(|place| is(place, &["map", "row"])) {
-                edits.push((tokens[place].span.start, Edit::Before('"')));
-                for quoted in inside.clone().filter_map(|place| quotes(tokens[place])) {
-                    edits.extend(quoted.map(|place| (place, Edit::Before('"'))));
-                }
-                edits.push((tokens[end].span.start, Edit::Behind('"')));
-            } else {
-                let lists = inside.clone().filter(|&place| is(place, &["array"]));
-                let mut brackets: Vec<_> = lists
-                    .filter_map(|list| Some([(list + 1, '<'), (closing(&tokens, list + 1)?, '>')]))
-                    .flatten()
-                    .map(|(place, bracket)| (tokens[place].span.start, Edit::Instead(bracket)))
-                    .collect();
-                brackets.sort_by_key(|(place, _)| *place);
-                edits.extend(brackets);
-            }
-            place = end + 1;
-        }
-    }
-    Cow::Owned(edited(sql, edits))
-}
-
-enum Edit {
-    Before(char),
-    Behind(char),
-    Instead(char),
-}
-
-fn edited(sql: &str, edits: Vec<(Location, Edit)>) -> String {
-    let mut place = Location { line: 1, column: 1 };
-    let mut edits = edits.into_iter().peekable();
-    let mut text = String::with_capacity(sql.len() + 8);
-    for letter in sql.chars() {
-        match edits.next_if(|(at, _)| *at == place) {
-            Some((_, Edit::Before(other))) => text.extend([other, letter]),
-            Some((_, Edit::Behind(other))) => text.extend([letter, other]),
-            Some((_, Edit::Instead(other))) => text.push(other),
-            None => text.push(letter),
-        }
-        place = match letter {
-            '\n' => Location { line: place.line + 1, column: 1 },
-            _ => Location { line: place.line, column: place.column + 1 },
-        };
-    }
-    text
-}
-
-/// The place of the parenthesis that closes the one at a place.
-fn closing(tokens: &[&TokenWithSpan], open: usize) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (place, token) in tokens.iter().enumerate().skip(open) {
-        match token.token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth = depth.checked_sub(1)?,
-            _ => {}
-        }
-        if depth == 0 {
-            return (place > open).then_some(place);
-        }
-    }
-    None
-}
-
-/// Where the quotes of a name are.
-fn quotes(token: &TokenWithSpan) -> Option<[Location; 2]> {
-    let quoted = matches!(&token.token, Token::Word(word) if word.quote_style == Some('"'));
-    let end = token.span.end;
-    quoted.then_some([token.span.start, Location { line: end.line, column: end.column - 1 }])
 }
 
 /// In `list[1].name` the planner takes the name only as a string, and in `alias.list[1]` it takes `alias` for a column
@@ -715,40 +391,6 @@ mod tests {
     }
 
     #[test]
-    fn a_long_chain_of_conditions_is_no_deep_tree() {
-        let chain = |joint: &str| (0..5000).map(|n| format!("a = {n}")).collect::<Vec<_>>().join(joint);
-        let conditions = format!("({}) AND {}", chain(" OR "), chain(" AND "));
-        let Statement::Statement(mut statement) =
-            parse(&format!("SELECT 1 FROM t WHERE {conditions}")).unwrap().pop_front().unwrap()
-        else {
-            panic!()
-        };
-        let mut depth = Depth::default();
-        let _ = statement.visit(&mut depth);
-        // 13 binary digits each, the parentheses, and a comparison
-        assert!(depth.most <= 2 * 13 + 3, "{}", depth.most);
-        assert_eq!(statement.to_string().split_once("WHERE ").unwrap().1, conditions);
-        // also below another operator
-        assert!(parse(&format!("SELECT 1 FROM t WHERE {} OR b = 1", chain(" AND "))).is_ok());
-        let explained = parse(&format!("EXPLAIN SELECT a[1].b FROM t WHERE {}", chain(" OR "))).unwrap();
-        assert!(explained[0].to_string().contains("a[1].'b'"), "{}", explained[0]);
-        // what no other tree says is refused
-        let sum = |count: usize| parse(&format!("SELECT {}", vec!["1"; count].join(" + ")));
-        assert!(sum(900).is_ok());
-        for count in [1100, 20_000] {
-            assert_eq!(sum(count).unwrap_err().message, "nested too deeply");
-        }
-    }
-
-    #[test]
-    fn a_long_chain_of_unions_is_no_deep_tree() {
-        let of = |joint: &str| (0..5000).map(|n| format!("SELECT {n}")).collect::<Vec<_>>().join(joint);
-        let sql = format!("WITH t AS ({}) SELECT 1 FROM t UNION {}", of(" UNION ALL "), of(" UNION "));
-        let Statement::Statement(statement) = parse(&sql).unwrap().pop_front().unwrap() else { panic!() };
-        assert_eq!(statement.to_string(), sql);
-    }
-
-    #[test]
     fn arrows_bind_tighter_than_comparison() {
         same("a ->> 'k' = 'v'", "(a ->> 'k') = 'v'");
         same("a -> 'k' -> 0 ->> 'v' LIKE 'x%'", "(((a -> 'k') -> 0) ->> 'v') LIKE 'x%'");
@@ -789,26 +431,6 @@ mod tests {
             panic!()
         };
         assert!(format!("{statement:?}").contains("Lambda"));
-    }
-
-    #[test]
-    fn the_type_of_a_list_may_be_in_parentheses() {
-        let cases = [
-            ("CAST(é AS\n array (VARCHAR)) = ARRAY[x]", "CAST(é AS\n array <VARCHAR>) = ARRAY[x]"),
-            ("TRY_CAST(f(a) AS ARRAY(ARRAY(VARCHAR(9))))", "TRY_CAST(f(a) AS ARRAY<ARRAY<VARCHAR(9)>>)"),
-            ("make_array(1) = 'CAST(1 AS ARRAY(INT))'", "make_array(1) = 'CAST(1 AS ARRAY(INT))'"),
-            ("ARRAY(SELECT CAST(1 AS INT)) AS array", "ARRAY(SELECT CAST(1 AS INT)) AS array"),
-            (
-                "CAST(x AS ARRAY(ROW(\"a\" VARCHAR(9),\n b INT))) + CAST(y AS map(VARCHAR, JSON))",
-                "CAST(x AS \"ARRAY(ROW(\"\"a\"\" VARCHAR(9),\n b INT))\") + CAST(y AS \"map(VARCHAR, JSON)\")",
-            ),
-            ("CAST(1 AS INT) FROM UNNEST(m) AS map(k, v)", "CAST(1 AS INT) FROM UNNEST(m) AS map(k, v)"),
-            ("CAST(x AS ARRAY(INT", "CAST(x AS ARRAY(INT"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(with_types(text), expected);
-        }
-        assert_eq!(shown("CAST(a AS ARRAY(INTEGER)) IS NULL"), "CAST(a AS ARRAY<INTEGER>) IS NULL");
     }
 
     #[test]

@@ -193,7 +193,7 @@ fn reads_list(query: &Query) -> bool {
 }
 
 /// Whether a query computes something over frames.
-pub fn has_over(query: &Query) -> bool {
+fn has_over(query: &Query) -> bool {
     let SetExpr::Select(select) = query.body.as_ref() else { return false };
     let over = |expr: &Expr| match expr {
         Expr::Function(call) if call.over.is_some() => ControlFlow::Break(()),

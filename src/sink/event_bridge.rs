@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
+use super::defaults::{drain_seconds, repeat_hours};
 use super::detail::{self, Detail};
 use super::outbox::call::{Answer, Call, Failed, Gather, Limits, Outgoing};
 use super::outbox::rate::Pace;
@@ -22,7 +23,7 @@ use crate::time::Timestamp;
 
 /// What rules of EventBridge match as `source` and `detail-type`.
 pub const SOURCE: &str = "weir";
-pub const DETAIL_TYPE: &str = "Weir Finding";
+const DETAIL_TYPE: &str = "Weir Finding";
 
 const SERVICE: Service = Service { name: "events", endpoint_variable: "AWS_ENDPOINT_URL_EVENTBRIDGE", path: "/" };
 const HEADERS: [(&str, &str); 2] =
@@ -71,8 +72,8 @@ impl Default for Config {
             region: None,
             assume_role: None,
             min_severity: Severity::Informational,
-            repeat_hours: 24,
-            drain_seconds: 30,
+            repeat_hours: repeat_hours(),
+            drain_seconds: drain_seconds(),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod incidents;
 pub mod outbox;
 pub mod wire;
 pub mod signed;
+mod defaults;
 pub mod detail;
 pub mod security_hub;
 pub mod event_bridge;

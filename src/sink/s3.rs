@@ -9,6 +9,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
+use super::defaults::drain_seconds;
 use super::outbox::call::{Answer, Call, Gather, Limits, Outgoing};
 use super::outbox::rate::Pace;
 use crate::aws::{self, Aws, Kind, Role, Trouble};
@@ -55,10 +56,6 @@ fn prefix() -> String {
 
 fn min_severity() -> Severity {
     Severity::Informational
-}
-
-fn drain_seconds() -> u64 {
-    30
 }
 
 impl Config {

@@ -12,6 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
+use super::defaults::{drain_seconds, repeat_hours};
 use super::detail::{self, Detail};
 use super::outbox::call::{Answer, Call, Gather, Limits, Outgoing};
 use super::outbox::rate::Pace;
@@ -65,14 +66,6 @@ pub struct Config {
 
 fn min_severity() -> Severity {
     Severity::High
-}
-
-fn repeat_hours() -> u32 {
-    24
-}
-
-fn drain_seconds() -> u64 {
-    30
 }
 
 impl Config {

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use aws_smithy_types::body::SdkBody;
 use serde::Deserialize;
 
+use super::defaults::{drain_seconds, repeat_hours};
 use super::detail::{self, Detail};
 use super::outbox::call::{Answer, Call, Gather, Limits, Outgoing};
 use super::outbox::rate::Pace;
@@ -60,14 +61,6 @@ fn min_severity() -> Severity {
 
 fn messages_per_minute() -> u32 {
     20
-}
-
-fn repeat_hours() -> u32 {
-    24
-}
-
-fn drain_seconds() -> u64 {
-    30
 }
 
 impl Config {

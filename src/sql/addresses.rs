@@ -12,7 +12,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 use ipnet::IpNet;
 
 use super::maps::{plain, texts};
-use crate::detect::functions::read_address;
+use crate::detect::functions::addresses::read_address;
 
 pub fn all() -> Vec<ScalarUDF> {
     [What::Address, What::Order, What::First, What::Last, What::Prefix, What::IsWithin]

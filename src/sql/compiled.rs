@@ -10,8 +10,8 @@ use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
-use crate::detect::absent::where_present;
-use crate::detect::regex::{compile_once, is_match};
+use crate::detect::plan::absent::where_present;
+use crate::detect::plan::regex::{compile_once, is_match};
 
 /// To be asked last: what is known of an operator is not known of a function.
 #[derive(Debug)]

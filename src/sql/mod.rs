@@ -59,11 +59,12 @@ use crate::archive::layout::PRIVATE;
 use crate::archive::read::Reading;
 use crate::catalog;
 use crate::detect;
+use crate::detect::athena;
 use crate::detect::athena::tables::with_event_data_stores;
 use crate::detect::athena::twice::unmarked;
-use crate::detect::mistakes::Mistake;
-use crate::detect::reference::{List, References};
-use crate::detect::{athena, from_reference, lookup, percentile};
+use crate::detect::functions::percentile;
+use crate::detect::plan::mistakes::Mistake;
+use crate::detect::reference::{List, References, from_reference, lookup};
 use crate::rule::dialect::SqlError;
 use crate::rule::shape::LISTS;
 use crate::rule::shorthand;
@@ -325,6 +326,10 @@ fn last_name(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod error_tests;
+#[cfg(test)]
+mod words_tests;
 #[cfg(test)]
 mod athena_tests;
 #[cfg(test)]

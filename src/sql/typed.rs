@@ -25,7 +25,7 @@ use ipnet::IpNet;
 use super::maps::{lengths, maps, plain, texts};
 use crate::detect::athena::names::type_name;
 use crate::detect::athena::shape::{Shape, map_type};
-use crate::detect::functions::{judge_texts, read_address};
+use crate::detect::functions::addresses::{judge_texts, read_address};
 
 pub fn all() -> Vec<ScalarUDF> {
     [

@@ -38,7 +38,7 @@ pub struct Judgement {
 }
 
 /// Days after which a verdict counts half.
-pub const HALF_LIFE_DAYS: f64 = 90.0;
+const HALF_LIFE_DAYS: f64 = 90.0;
 
 /// The verdicts there are, the last one on each finding.
 #[derive(Debug, Default, PartialEq)]

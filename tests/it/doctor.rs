@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::hub::{ACCESS_KEY, Hub, SECRET};
 use crate::moto::{moto, sdk};
-use crate::support::{code, few, text, weir};
+use crate::support::{code, few, serve, text, weir};
 
 /// With a few rules alone.
 fn doctor(arguments: &[&str], folder: &Path, more: &[(&str, &str)]) -> Output {
@@ -240,7 +240,6 @@ async fn make(url: &str) {
 /// A server that denies everything, saying to which access key, and whose clock is ten minutes behind.
 fn denying() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let deny = async |headers: HeaderMap| {
         let theirs = std::time::SystemTime::now() - std::time::Duration::from_secs(600);
@@ -259,13 +258,7 @@ fn denying() -> String {
         (StatusCode::FORBIDDEN, [("date", date)], body)
     };
     let router = axum::Router::new().fallback(deny);
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            axum::serve(listener, router).await.unwrap();
-        });
-    });
+    serve(listener, router);
     url
 }
 

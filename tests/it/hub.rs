@@ -15,6 +15,8 @@ use axum::routing::post;
 use serde_json::{Value, json};
 use weir::sink::security_hub::validate::{call_violations, not_ours};
 
+use crate::support::serve;
+
 /// Account of the credentials that the tests give to the program, and those credentials.
 pub const HOME: &str = "111122223333";
 pub const ACCESS_KEY: &str = "AKIAHOMEHOMEHOMEHOME";
@@ -90,7 +92,6 @@ impl Hub {
     /// Starts it, for as long as the test runs.
     pub fn start() -> Hub {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
         let hub = Hub { url: format!("http://{}", listener.local_addr().unwrap()), seen: Arc::default() };
         let router = axum::Router::new()
             .route("/findings/import", post(import))
@@ -98,13 +99,7 @@ impl Hub {
             .route("/", post(assume_role))
             .layer(axum::extract::DefaultBodyLimit::max(20_000_000))
             .with_state(hub.clone());
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                axum::serve(listener, router).await.unwrap();
-            });
-        });
+        serve(listener, router);
         hub
     }
 

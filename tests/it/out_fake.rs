@@ -12,6 +12,7 @@ use axum::routing::{post, put};
 use serde_json::{Value, json};
 
 use crate::hub::{Reply, account, assume_role, refuse, signed};
+use crate::support::serve;
 
 pub const BUS: &str = "findings";
 pub const TOPIC: &str = "arn:aws:sns:eu-west-1:111122223333:findings";
@@ -107,20 +108,13 @@ impl Fake {
     /// Starts it, for as long as the test runs.
     pub fn start() -> Fake {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
         let fake = Fake { url: format!("http://{}", listener.local_addr().unwrap()), seen: Arc::default() };
         let router = axum::Router::new()
             .route("/", post(aws))
             .route("/services/{token}", post(webhook))
             .route("/bucket/{*key}", put(put_object))
             .with_state(fake.clone());
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                axum::serve(listener, router).await.unwrap();
-            });
-        });
+        serve(listener, router);
         fake
     }
 

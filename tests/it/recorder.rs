@@ -12,6 +12,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
+use crate::support::serve;
+
 /// A service, as signatures name it, and its operation.
 pub type Call = (String, String);
 
@@ -32,7 +34,6 @@ impl Recorder {
     /// Starts one before the server at this address, for as long as the test runs.
     pub fn start(behind: &str) -> Recorder {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
         let recorder = Recorder {
             url: format!("http://{}", listener.local_addr().unwrap()),
             behind: behind.to_owned(),
@@ -44,13 +45,7 @@ impl Recorder {
             .fallback(pass_on)
             .layer(axum::extract::DefaultBodyLimit::max(20_000_000))
             .with_state(recorder.clone());
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                axum::serve(listener, router).await.unwrap();
-            });
-        });
+        serve(listener, router);
         recorder
     }
 

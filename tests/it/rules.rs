@@ -1,7 +1,8 @@
 //! Every built-in rule compiles, its cases hold, and it has enough of both kinds.
 
+use weir::detect::authors::{cases, mutate};
+use weir::detect::library;
 use weir::detect::reference::References;
-use weir::detect::{cases, library, mutate};
 use weir::logs;
 
 #[test]

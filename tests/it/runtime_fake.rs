@@ -15,6 +15,8 @@ use axum::routing::{get, post};
 use serde_json::Value;
 use tokio::sync::Notify;
 
+use crate::support::serve;
+
 /// What a call was answered with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -43,7 +45,6 @@ impl Runtime {
     /// Starts it, for as long as the test runs.
     pub fn start() -> Runtime {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let runtime = Runtime { address, calls: Arc::default(), there_is_one: Arc::default() };
         let router = Router::new()
@@ -52,13 +53,7 @@ impl Runtime {
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(refused))
             .with_state(runtime.clone());
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                axum::serve(listener, router).await.unwrap();
-            });
-        });
+        serve(listener, router);
         runtime
     }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, Uri};
 
-use crate::support::{code, few, repository};
+use crate::support::{code, few, repository, serve};
 
 const SECRET: &str = "wCANARYsecretCANARY/of+the+tests";
 const TOKEN: &str = "IQoJCANARYtokenCANARY";
@@ -20,7 +20,6 @@ const KEPT: &str = "wCANARYkeptCANARYin-secrets-manager";
 /// the session token in it. It takes that of who asks for a secret.
 fn telling() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let hook = format!("{url}/services/{KEPT}");
     let tell = async move |uri: Uri, headers: HeaderMap, _: Bytes| {
@@ -42,13 +41,7 @@ fn telling() -> String {
         (StatusCode::FORBIDDEN, body)
     };
     let router = axum::Router::new().fallback(tell);
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            axum::serve(listener, router).await.unwrap();
-        });
-    });
+    serve(listener, router);
     url
 }
 

@@ -1,6 +1,7 @@
 //! What the tests share: running the program, and reading what it says.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{LazyLock, mpsc};
@@ -112,6 +113,18 @@ pub fn text(bytes: &[u8]) -> String {
 
 pub fn code(output: &Output) -> i32 {
     output.status.code().expect("the program was not killed")
+}
+
+/// Answers by a router, on a thread of its own and for as long as the test runs.
+pub fn serve(listener: TcpListener, router: axum::Router) {
+    listener.set_nonblocking(true).unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, router).await.unwrap();
+        });
+    });
 }
 
 /// A file or folder of this repository.

@@ -64,7 +64,7 @@ pub fn kind_of(text: &str) -> Option<ast::DataType> {
 }
 
 /// The type of an integer, or of a decimal, as a decimal.
-pub fn as_decimal(kind: &DataType) -> Option<(u8, i8)> {
+fn as_decimal(kind: &DataType) -> Option<(u8, i8)> {
     Some(match kind {
         DataType::Decimal128(precision, scale) => (*precision, *scale),
         DataType::Int8 | DataType::UInt8 => (3, 0),

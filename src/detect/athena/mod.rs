@@ -2,6 +2,7 @@
 
 pub mod shape;
 pub mod tables;
+mod shown;
 pub mod types;
 mod unions;
 pub mod doubles;
@@ -16,6 +17,8 @@ mod fields;
 mod rows;
 mod items;
 mod quantified;
+mod casts;
+mod compared;
 mod lateral;
 mod like;
 mod unnest;
@@ -32,15 +35,16 @@ use datafusion::common::{self, Diagnostic, Location};
 use datafusion::error::DataFusionError;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    self, AccessExpr, ArrayElemTypeDef, BinaryOperator, CharacterLength, DataType, DescribeAlias, Distinct,
-    ExactNumberInfo, Expr, Fetch, Function, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select,
-    SelectItem, SetExpr, SetOperator, SetQuantifier, ShowStatementFilter, ShowStatementFilterPosition, ShowStatementIn,
-    ShowStatementOptions, Spanned, Subscript, TableFactor, TableSampleKind, TypedString, Value, ValueWithSpan,
-    VisitMut, VisitorMut, visit_expressions_mut,
+    self, AccessExpr, BinaryOperator, DataType, Distinct, ExactNumberInfo, Expr, Fetch, Function, Ident, LimitClause,
+    ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, Spanned,
+    Subscript, TableFactor, TableSampleKind, TypedString, Value, ValueWithSpan, VisitMut, VisitorMut,
+    visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use self::calls::{from_the_end, function};
+use self::casts::{is_list_of_json, is_text, nested, typed};
+use self::compared::{compare, in_order, is_comparison, quoted_days};
 use self::outer::Scopes;
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, positional, text, with_arguments};
@@ -49,9 +53,7 @@ use self::times::{
     part_of_zone, parts_of_interval, time_of_zone,
 };
 use self::unnest::Unnested;
-use crate::catalog;
 use crate::rule::dialect::{SqlError, line_and_column};
-use crate::table::Kind;
 
 /// Who runs the statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,8 +93,8 @@ fn in_words(statement: &mut Statement, who: For) -> anyhow::Result<()> {
         Statement::Statement(statement) => {
             let named = if who == For::Query { Named::by(&**statement) } else { Named::default() };
             let mut words = Words { who, named, ..Words::default() };
-            described(statement);
-            if let Some(tables) = tables_of(statement) {
+            shown::described(statement);
+            if let Some(tables) = shown::tables_of(statement) {
                 **statement = tables;
                 return Ok(());
             }
@@ -120,48 +122,6 @@ struct Words {
     /// Columns of AWS's tables that it names and that are made of others here.
     named: Named,
     scopes: Scopes,
-}
-
-/// The table that DESCRIBE shows by its name here; SHOW COLUMNS is the same.
-fn described(statement: &mut ast::Statement) {
-    if let ast::Statement::ShowColumns {
-        show_options:
-            ShowStatementOptions {
-                show_in: Some(ShowStatementIn { parent_name: Some(name), .. }),
-                filter_position: None,
-                ..
-            },
-        ..
-    } = statement
-    {
-        let (describe_alias, table_name) = (DescribeAlias::Describe, name.clone());
-        *statement =
-            ast::Statement::ExplainTable { describe_alias, hive_format: None, has_table_keyword: false, table_name };
-    }
-    if let ast::Statement::ExplainTable { table_name: name, .. } = statement
-        && let Some((table, _)) = archived(name)
-    {
-        *name = ObjectName::from(vec![Ident::new(table)]);
-    }
-}
-
-/// What `SHOW TABLES` asks: for the tables of the archive, and not for those that describe them.
-fn tables_of(statement: &ast::Statement) -> Option<ast::Statement> {
-    let ast::Statement::ShowTables { show_options, .. } = statement else { return None };
-    let pattern = match &show_options.filter_position {
-        Some(ShowStatementFilterPosition::Infix(filter) | ShowStatementFilterPosition::Suffix(filter)) => {
-            match filter {
-                // stars are Athena's
-                ShowStatementFilter::Like(text) | ShowStatementFilter::NoKeyword(text) => text.replace('*', "%"),
-                ShowStatementFilter::ILike(_) | ShowStatementFilter::Where(_) => return None,
-            }
-        }
-        None => "%".to_owned(),
-    };
-    let pattern = Expr::Value(Value::SingleQuotedString(pattern).with_empty_span());
-    let sql = "SELECT CASE table_schema WHEN 'reference' THEN 'reference.' || table_name ELSE table_name END AS table_name \
-               FROM information_schema.tables WHERE table_schema IN ('public', 'reference') AND table_name LIKE arg1 ORDER BY 1";
-    Some(ast::Statement::Query(template::query(sql, &[&pattern])))
 }
 
 impl VisitorMut for Words {
@@ -636,24 +596,6 @@ fn lists_as_calls(body: &mut Expr) {
     });
 }
 
-/// What a cast is to a type that only Athena has, or has otherwise.
-fn typed(expr: &Expr, kind: &DataType) -> Option<Expr> {
-    if let Some(text) = nested(kind) {
-        return Some(with_arguments(&format!("json_cast(arg1, '{}')", text.replace('\'', "''")), &[expr]));
-    }
-    if let DataType::Varchar(Some(CharacterLength::IntegerLength { length, .. })) = kind {
-        return Some(with_arguments(&format!("left(CAST(arg1 AS VARCHAR), {length})"), &[expr]));
-    }
-    match kind.to_string().to_ascii_lowercase().as_str() {
-        "varbinary" => Some(with_arguments("arrow_cast(CAST(arg1 AS VARCHAR), 'Binary')", &[expr])),
-        "json" => Some(with_arguments("to_json(arg1)", &[expr])),
-        "ipaddress" => Some(with_arguments("ip_address(arg1)", &[expr])),
-        "ipprefix" => Some(expr.clone()),
-        "uuid" => Some(with_arguments("lower(CAST(arg1 AS VARCHAR))", &[expr])),
-        _ => None,
-    }
-}
-
 /// A part of the rows of a table, as TABLESAMPLE takes so many of a hundred.
 fn sampled(factor: &TableFactor) -> Option<TableFactor> {
     let mut table = factor.clone();
@@ -672,77 +614,6 @@ fn sampled(factor: &TableFactor) -> Option<TableFactor> {
         select.from[0].relation = table;
     }
     Some(TableFactor::Derived { lateral: false, subquery, alias, sample: None })
-}
-
-fn is_text(kind: &DataType) -> bool {
-    matches!(kind, DataType::Varchar(_) | DataType::Char(_) | DataType::Text | DataType::String(_))
-}
-
-/// The text of a type with rows or maps in it, which [`crate::rule::dialect`] makes one name of.
-pub fn nested(kind: &DataType) -> Option<&str> {
-    let DataType::Custom(name, _) = kind else { return None };
-    let [name] = name.0.as_slice() else { return None };
-    let name = name.as_ident().filter(|name| name.quote_style.is_some())?;
-    name.value.ends_with(')').then_some(name.value.as_str())
-}
-
-fn is_comparison(operator: &BinaryOperator) -> bool {
-    matches!(
-        operator,
-        BinaryOperator::Eq
-            | BinaryOperator::NotEq
-            | BinaryOperator::Lt
-            | BinaryOperator::LtEq
-            | BinaryOperator::Gt
-            | BinaryOperator::GtEq
-    )
-}
-
-/// Refuses a day without its quotes, `2024-08-01`, which is the number 2015.
-fn quoted_days(sides: [&Expr; 2]) -> anyhow::Result<()> {
-    let digits = |expr: &Expr, count: usize| match expr {
-        Expr::Value(value) => match &value.value {
-            Value::Number(digits, _) => Some(digits.to_string()).filter(|digits| digits.len() == count),
-            _ => None,
-        },
-        _ => None,
-    };
-    let difference = |expr: &Expr| match expr {
-        Expr::BinaryOp { left, op: BinaryOperator::Minus, right } => Some(((**left).clone(), (**right).clone())),
-        _ => None,
-    };
-    for side in sides {
-        let day = difference(side).and_then(|(rest, day)| {
-            let (year, month) = difference(&rest)?;
-            Some([digits(&year, 4)?, digits(&month, 2)?, digits(&day, 2)?])
-        });
-        if let Some([year, month, day]) = day {
-            let number: i64 =
-                [&month, &day].iter().fold(year.parse()?, |number, part| number - part.parse::<i64>().unwrap_or(0));
-            let day = format!("{year}-{month}-{day}");
-            let message = anyhow!("{day} without quotes is the number {number}: a day is written '{day}'");
-            return Err(at(side.span(), message));
-        }
-    }
-    Ok(())
-}
-
-/// Addresses are texts, and compare as numbers do.
-fn in_order<const N: usize>(sides: [&mut Box<Expr>; N]) {
-    let is_address = |expr: &Expr| match expr {
-        Expr::Function(call) => call_name(call).as_deref() == Some("ip_address"),
-        _ => false,
-    };
-    if sides.iter().any(|side| is_address(side)) {
-        sides.into_iter().for_each(|side| **side = with_arguments("ip_order(arg1)", &[side]));
-    }
-}
-
-fn is_list_of_json(kind: &DataType) -> bool {
-    match kind {
-        DataType::Array(ArrayElemTypeDef::AngleBracket(item)) => matches!(item.as_ref(), DataType::JSON),
-        _ => false,
-    }
 }
 
 /// Whether it is shown by its last name, which an item of a list, `resources[1]`, has not.
@@ -764,37 +635,6 @@ fn last_name(expr: &Expr) -> Option<String> {
         Expr::CompoundIdentifier(names) => names.last().map(|name| name.value.to_ascii_lowercase()),
         _ => None,
     }
-}
-
-/// Texts that say `true` and `false` although CloudTrail means a boolean.
-const TRUTHS_AS_TEXT: [&str; 2] = ["mfaauthenticated", "assumedroot"];
-
-/// Writes a constant as the type of the column it is compared with: AWS's tables for Athena have text where a column is a
-/// boolean here, and an account's leading zeros are lost in a number.
-fn compare(column: &Expr, value: &mut Expr) {
-    let Expr::Value(constant) = value else { return };
-    let name = last_name(column);
-    let is = |name: &str| {
-        catalog::tables().any(|table| table.columns.iter().any(|c| c.name == name && matches!(c.kind, Kind::Bool)))
-    };
-    constant.value = match &constant.value {
-        Value::SingleQuotedString(text) if name.as_deref().is_some_and(is) => {
-            match text.to_ascii_lowercase().as_str() {
-                "true" => Value::Boolean(true),
-                "false" => Value::Boolean(false),
-                _ => return,
-            }
-        }
-        Value::Boolean(truth) if name.is_some_and(|name| TRUTHS_AS_TEXT.contains(&name.as_str())) => {
-            Value::SingleQuotedString(truth.to_string())
-        }
-        Value::Number(digits, _) if is_padded(&digits.to_string()) => Value::SingleQuotedString(digits.to_string()),
-        _ => return,
-    };
-}
-
-fn is_padded(digits: &str) -> bool {
-    digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|digit| digit.is_ascii_digit())
 }
 
 fn is_address(kind: &DataType) -> bool {

@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     Value,
 };
 
-use super::is_text;
+use super::casts::is_text;
 use super::template::{call_name, text, with_arguments};
 
 pub fn time_format(

@@ -7,9 +7,10 @@ use datafusion::sql::sqlparser::ast::{
     TableWithJoins, Value, visit_expressions,
 };
 
+use super::casts::nested;
 use super::shape::row_fields;
 use super::template::{query, with_arguments};
-use super::{last_name, lateral, nested};
+use super::{last_name, lateral};
 use crate::catalog;
 use crate::table::Kind;
 

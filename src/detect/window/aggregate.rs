@@ -20,11 +20,11 @@ use super::columns::{Answers, Columns};
 use super::nested::Correlation;
 use super::part::Part;
 use super::text::{Values, fields, has_order};
-use crate::detect::correlates::{self, CORRELATES};
-use crate::detect::percentile::{APPROX_PERCENTILE, numbers, share};
+use crate::detect::functions::correlates::{self, CORRELATES};
+use crate::detect::functions::percentile::{APPROX_PERCENTILE, numbers, share};
+use crate::detect::functions::regularity::REGULARITY;
+use crate::detect::functions::spans::{plain, sample_list, times};
 use crate::detect::program::{Leaves, type_of};
-use crate::detect::regularity::REGULARITY;
-use crate::detect::spans::{plain, sample_list, times};
 use crate::detect::verdicts::is_true;
 
 /// The aggregates that rules have, in words of people who write them.

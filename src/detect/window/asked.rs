@@ -10,8 +10,8 @@ use datafusion::logical_expr::utils::split_conjunction;
 use super::plan::{FirstSeen, Span};
 use super::score::{Scored, What};
 use super::seen::LEARNED_PANES;
+use crate::detect::functions::spans::{UNUSUAL_RATE, micros};
 use crate::detect::program::Leaves;
-use crate::detect::spans::{UNUSUAL_RATE, micros};
 use crate::time::MICROS_PER_HOUR;
 
 /// Panes of history that `first_seen` may ask for.

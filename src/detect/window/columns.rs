@@ -14,8 +14,8 @@ use datafusion::logical_expr::Expr;
 use hashbrown::HashMap;
 
 use super::text::{Sortable, Values, sort_keys};
+use crate::detect::functions::spans::plain;
 use crate::detect::program::{Arrays, Leaves, Program, Rows, type_of};
-use crate::detect::spans::plain;
 use crate::detect::tuples::{Tuple, Tuples};
 
 /// The expressions that the rules over windows of one table ask: keys, arguments and filters of aggregates.

@@ -36,6 +36,8 @@ pub mod fire;
 #[cfg(test)]
 pub mod tests;
 #[cfg(test)]
+mod first_seen_tests;
+#[cfg(test)]
 mod scored_tests;
 #[cfg(test)]
 mod frame_tests;

@@ -23,8 +23,8 @@ use super::rising::{Compared, Need, beside_distinct, compared, needed, never_fal
 use super::score::{Model, Observed, Score, Scored, What};
 use super::seen::Name;
 use super::text::{Sortable, fields, has_order, sort_keys};
+use crate::detect::functions::spans::{FIRST_SEEN, RARE, UNUSUAL_HOUR, micros, plain};
 use crate::detect::program::{Leaves, physical, type_of};
-use crate::detect::spans::{FIRST_SEEN, RARE, UNUSUAL_HOUR, micros, plain};
 use crate::detect::verdicts::is_true;
 use crate::time::{MICROS_PER_SECOND, Timestamp};
 

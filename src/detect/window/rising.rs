@@ -8,8 +8,8 @@ use datafusion::logical_expr::utils::{conjunction, split_conjunction};
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, Operator};
 
 use super::part::DISTINCT_MAX;
-use crate::detect::correlates::CORRELATES;
-use crate::detect::spans::{FIRST_SEEN, RARE, UNUSUAL_HOUR, plain};
+use crate::detect::functions::correlates::CORRELATES;
+use crate::detect::functions::spans::{FIRST_SEEN, RARE, UNUSUAL_HOUR, plain};
 
 /// Columns of our tables that hold sizes and counts, so that their sums only grow.
 const NEVER_NEGATIVE: [&str; 2] = ["bytes", "packets"];

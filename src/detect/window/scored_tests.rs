@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::score::{Model, Observed, Scored, What};
 use super::tests::folded;
+use crate::detect::authors::explain::explain;
 use crate::detect::engine::MODEL_BYTES_MAX;
-use crate::detect::explain::explain;
 use crate::detect::reference::References;
 use crate::detect::tests::{batch, changed, detector, event, rule};
 use crate::detect::{Detector, Parts};

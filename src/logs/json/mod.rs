@@ -5,6 +5,7 @@
 //! table that the record before it had, and only when it is none, [`peel`] looks at what it is.
 
 mod again;
+mod beside;
 mod braces;
 mod cloudwatch;
 mod damage;
@@ -26,22 +27,25 @@ mod scalar;
 mod tests;
 mod texts;
 mod walk;
+mod wrapper;
 
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::RecordBatch;
 
+use self::beside::{instead_of_record, is_between_entries, is_mark, length_of_prefix, time_of_export};
 pub use self::cloudwatch::{are_of_a_job, begins_entry};
 pub use self::damage::resume;
 use self::fill::{Fallback, Fill};
 use self::plan::Plan;
 pub use self::scalar::Clockwork;
 use self::walk::{Cursor, Stop};
+use self::wrapper::{enter_list, enter_records, enter_rows, may_be_wrapper, skip_member};
 use super::TABLES;
 use super::build::Arena;
 use super::glue_log::{self, GLUE_LOG, Place};
-use crate::decode::cut::{PRECEDING_MAX, closing_quote, is_rows, is_text_of_records, may_precede_object};
+use crate::decode::cut::{closing_quote, is_text_of_records};
 use crate::decode::index::Indexer;
 use crate::decode::{Context, Counts, Entry, Json, Lines, Open as OpenBefore, Options, PADDING, Records, Text, reuse};
 use crate::table::{Batch, Origin, Reject, Table};
@@ -617,24 +621,6 @@ impl<'a> Parser<'a> {
 
 const NOT_JSON: &str = "not JSON";
 
-/// What stands where a record should, and is a value of another kind, and how long it is.
-#[cold]
-fn instead_of_record(text: &[u8]) -> Option<(&'static str, usize)> {
-    let starts = |word: &str| text.starts_with(word.as_bytes()).then_some(word.len());
-    let (length, what) = match text.first() {
-        Some(b'"') => (closing_quote(text, 1).map(|close| close + 1), "a string where an object should be"),
-        Some(b'-' | b'0'..=b'9') => {
-            let in_number = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
-            (Some(text.iter().take_while(in_number).count()), "a number where an object should be")
-        }
-        Some(b'n') => (starts("null"), "null where an object should be"),
-        _ => (starts("true").or_else(|| starts("false")), "true or false where an object should be"),
-    };
-    let length = length?;
-    let next = text[length..].iter().find(|byte| !matches!(byte, b' ' | b'\t'));
-    matches!(next, None | Some(b',' | b']' | b'\n' | b'\r' | 0)).then_some((what, length))
-}
-
 const OF_PYTHON: &str = "not JSON but what Python prints of a dict: write json.dumps(answer, default=str)";
 
 /// How far a window was read.
@@ -662,127 +648,6 @@ fn closes(bracket: u8) -> Frame {
     if bracket == b']' { Frame::Array } else { Frame::Wrapper }
 }
 
-/// Steps into the `Records` of an object that begins at place `at` and is not whole, when it has them, into its `JobRuns`, or into the
-/// `events` that `aws logs filter-log-events` prints of a whole log group; not those of a Glue job, which are read together.
-#[cold]
-fn enter_records(cursor: &mut Cursor<'_>, at: usize, options: &Options) -> bool {
-    cursor.go(at);
-    let mut enter = || {
-        let mut more = cursor.enter()?;
-        while more {
-            let key = cursor.key_start()?;
-            let named = [&b"Records\""[..], b"events\"", b"JobRuns\""]
-                .iter()
-                .any(|name| cursor.bytes()[key..].starts_with(name));
-            cursor.go_to_value()?;
-            if named && cursor.byte()? == b'[' {
-                let inside = cursor.here()? + 1;
-                cursor.go(cursor.at() + 1);
-                return Ok::<bool, Stop>(!are_of_a_job(&cursor.bytes()[inside..], options));
-            }
-            cursor.skip()?;
-            more = cursor.more_members()?;
-        }
-        Ok(false)
-    };
-    enter() == Ok(true)
-}
-
-/// Steps into the list of records that the member at the cursor is; an object may have several.
-fn enter_list(cursor: &mut Cursor<'_>) -> bool {
-    let at = cursor.at();
-    let mut is_list = || {
-        let key = cursor.key_start()?;
-        let key = &cursor.bytes()[key..];
-        let named = [&b"Records\""[..], b"records\"", b"Events\""].iter().any(|name| key.starts_with(name));
-        cursor.go_to_value()?;
-        Ok::<bool, Stop>(named && cursor.byte()? == b'[')
-    };
-    let entered = is_list() == Ok(true);
-    cursor.go(if entered { cursor.at() + 1 } else { at });
-    entered
-}
-
-/// Steps into the `results` of what `aws logs get-query-results` prints, in the same way.
-#[cold]
-fn enter_rows(cursor: &mut Cursor<'_>, at: usize) -> bool {
-    cursor.go(at);
-    let mut enter = || {
-        let mut more = cursor.enter()?;
-        while more {
-            // behind the quote that opens the key
-            let key = cursor.key_start()? - 1;
-            cursor.go_to_value()?;
-            if cursor.byte()? == b'[' && is_rows(cursor.bytes(), key, cursor.here()?) {
-                cursor.go(cursor.at() + 1);
-                return Ok::<bool, Stop>(true);
-            }
-            cursor.skip()?;
-            more = cursor.more_members()?;
-        }
-        Ok(false)
-    };
-    enter() == Ok(true)
-}
-
-/// Over a member of the object around `Records`, its comma not included.
-fn skip_member(cursor: &mut Cursor<'_>) -> Result<(), Stop> {
-    let at = cursor.at();
-    let member = cursor.go_to_value().and_then(|()| cursor.skip());
-    if member.is_err() {
-        cursor.go(at);
-    }
-    member.map(|_| ())
-}
-
-/// Length of what stands before an object in an export of CloudWatch Logs to S3, `2024-08-01T10:05:00.000Z `, and in what
-/// `aws logs tail` prints, where the stream follows a time with an offset or, with `--format short`, nothing a shorter time.
-fn time_of_export(bytes: &[u8]) -> Option<usize> {
-    /// A stream's name has at most 512 characters.
-    const LENGTH_MAX: usize = 560;
-    let bytes = &bytes[..bytes.len().min(LENGTH_MAX)];
-    let [_, _, _, _, b'-', _, _, b'-', _, _, b'T', _, _, b':', _, _, b':', _, _, rest @ ..] = bytes else {
-        return None;
-    };
-    let zone = rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'.' | b':' | b'+' | b'-' | b'Z'))?;
-    let [b' ', behind @ ..] = &rest[zone..] else { return None };
-    let stream = behind.iter().take_while(|byte| !matches!(byte, b' ' | b'{' | b'"' | b'\n')).count();
-    match &behind[stream..] {
-        [b'{', ..] if stream == 0 => Some(bytes.len() - behind.len()),
-        [b' ', b'{', ..] => Some(bytes.len() - behind.len() + stream + 1),
-        _ => None,
-    }
-}
-
-/// Whether what stands from `here` to `resume` is behind or before an entry of a log in JSON, or all that a piece of a text has.
-#[cold]
-fn is_between_entries(bytes: &[u8], here: usize, resume: usize) -> bool {
-    /// No more is looked at of a line, or a text of one line would be searched for each of its records.
-    const LINE_MAX: usize = 64 << 10;
-    let (before, behind) =
-        (&bytes[here.saturating_sub(LINE_MAX)..here], &bytes[resume..bytes.len().min(resume + LINE_MAX)]);
-    let before = before.trim_ascii_end();
-    let line = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
-    let is_all = before.is_empty() && behind.trim_ascii().is_empty();
-    is_all || glue_log::begins_in_json(&before[line..]) || glue_log::begins_in_json(behind)
-}
-
-/// Length of what stands before an object in its line ([`may_precede_object`]).
-#[cold]
-fn length_of_prefix(bytes: &[u8], here: usize, end: usize) -> Option<usize> {
-    let before = &bytes[..here];
-    let begins_line = before.is_empty() || before.ends_with(b"\n") || before == "\u{feff}".as_bytes();
-    let line = bytes[here..end.min(here + PRECEDING_MAX)].split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let length = memchr::memchr(b'{', line)?;
-    let is_prefix = begins_line && may_precede_object(&line[..length]);
-    (is_prefix && resume(&bytes[..end], here) == Some(here + length)).then_some(length)
-}
-
-/// Whether the object may begin with `Records` or `Events`, by a look at the first letter of its first key.
-fn may_be_wrapper(bytes: &[u8], object: usize) -> bool {
-    !matches!(bytes.get(object + 1..object + 3), Some([b'"', letter]) if !matches!(letter, b'R' | b'r' | b'E'))
-}
-
 /// Whether the bytes, which begin outside strings, end inside one.
 fn ends_inside_string(bytes: &[u8]) -> bool {
     let mut inside = false;
@@ -792,12 +657,4 @@ fn ends_inside_string(bytes: &[u8]) -> bool {
         escaped = byte == b'\\' && !escaped;
     }
     inside
-}
-
-/// Whether a byte order mark stands there, and nothing else that is not JSON.
-fn is_mark(bytes: &[u8]) -> bool {
-    let behind = bytes.strip_prefix("\u{feff}".as_bytes());
-    behind.is_some_and(|behind| {
-        matches!(behind.first(), None | Some(b'{' | b'[' | b' ' | b'\t' | b'\r' | b'\n' | 0x1e | 0xef))
-    })
 }

@@ -7,19 +7,19 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use bytes::Bytes;
-use proptest::prelude::*;
 
-use super::LIST_CUT_OFF;
 use crate::decode::{self, Counts, Input, Options};
 use crate::logs;
-use crate::memory::{Memory, Size};
 use crate::table::{Batch, Origin, Reject};
 
 mod again;
+mod any_bytes;
 mod cloudwatch;
+mod damage;
 mod exports;
 mod gathered;
 mod insights;
+mod packed;
 mod queries;
 
 struct Outcome {
@@ -88,14 +88,6 @@ fn ids(read: &Outcome) -> Vec<String> {
 
 fn reasons(read: &Outcome) -> Vec<&str> {
     read.rejects.iter().map(|reject| reject.reason.as_str()).collect()
-}
-
-#[test]
-fn very_many_records_that_are_none_take_few_rejects_and_are_all_counted() {
-    let text = format!("{}\n{}", event(1), "{}\n".repeat(25_000));
-    let read = read_text(&text);
-    assert_eq!((ids(&read).len(), read.rejects.len()), (1, Reject::APART_MAX));
-    assert_eq!(read.rejects.iter().map(Reject::records).sum::<u64>(), 25_000);
 }
 
 #[test]
@@ -183,97 +175,6 @@ fn of_kinesis(data: &[u8]) -> String {
 }
 
 #[test]
-fn what_stands_as_base64_is_any_object() {
-    let flow =
-        "2 111122223333 eni-0e250409d410e1290 198.51.100.7 10.0.0.200 7 22 6 1 44 1674898496 1674898507 ACCEPT OK";
-    let lines = [of_kinesis(flow.as_bytes()), of_kinesis(b"hello"), of_kinesis(event(1).as_bytes())];
-    let text = lines.join("\n");
-    let read = read_text(&text);
-    assert_eq!(column(&read, "vpc_flow", "srcport"), some(&["7"]));
-    assert_eq!(ids(&read), ["id-1"]);
-    assert_eq!(reasons(&read), ["neither JSON nor a text log that a table knows"]);
-    // where the text of `data` begins
-    let place = text.match_indices("\"data\":").nth(1).unwrap().0 + "\"data\":".len();
-    assert_eq!((read.rejects[0].offset as usize, read.rejects[0].bytes.as_slice()), (place, &b"hello"[..]));
-
-    let broken = of_kinesis(&gzip(event(1).as_bytes())[..40]);
-    assert_eq!(reasons(&read_text(&broken)).first(), Some(&"the compressed data is cut off at its end"));
-    let no_base64 = r#"{"records":[{"recordId":"1","data":"{}"}]}"#;
-    assert_eq!(reasons(&read_text(no_base64)), ["no table is known for this object"]);
-    let control = r#"{"messageType":"CONTROL_MESSAGE","logEvents":[{"message":"CWL CONTROL MESSAGE"}]}"#;
-    let mut read = read_text(format!(r#"{{"awslogs":{{"data":"{}"}}}}"#, base64(&gzip(control.as_bytes()))));
-    assert_eq!((read.counts.of("").set_aside, read.rejects.len()), (1, 0));
-}
-
-#[test]
-fn what_lambda_is_handed_of_a_broker_is_unpacked() {
-    let [one, two] = [1, 2].map(|n| base64(event(n).as_bytes()));
-    let record = |value: &str| format!(r#"{{"topic":"t","partition":0,"offset":15,"key":"YQ==","value":"{value}"}}"#);
-    let kafka = format!(r#"{{"eventSource":"aws:kafka","records":{{"t-0":[{},{}]}}}}"#, record(&one), record(&two));
-    let active = format!(
-        r#"{{"eventSource":"aws:mq","messages":[{{"messageID":"a","data":"{one}"}},{{"messageID":"b","data":"{two}"}}]}}"#
-    );
-    for text in [kafka, active] {
-        let read = read_text(&text);
-        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned(), "id-2".to_owned()], vec![]), "{text}");
-    }
-    // the text of a queue or a shipper is read, though what is beside it may be taken for base64
-    for beside in [r#""messageId":"m","data":"abcd","body""#, r#""topic":"t","partition":0,"value":"abcd","message""#] {
-        let read = read_text(format!("{{{beside}:{}}}", serde_json::Value::from(event(1))));
-        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec![]), "{beside}");
-    }
-}
-
-#[test]
-fn packed_texts_in_one_another_have_an_end() {
-    let mut text = event(1);
-    for depth in 1..7 {
-        text = of_kinesis(text.as_bytes());
-        let read = read_text(&text);
-        assert_eq!(ids(&read).len() + read.rejects.len(), 1, "{depth}");
-        assert_eq!(ids(&read).len() == 1, depth <= 4, "{depth}");
-    }
-}
-
-#[test]
-fn what_packed_texts_inflate_to_together_is_limited() {
-    let packed = of_kinesis(&gzip(" ".repeat(3 << 20).as_bytes()));
-    let last = of_kinesis(event(1).as_bytes());
-    // an eighth of the usual sizes: 16 MiB
-    let memory = Memory::of_limit(Size(268 << 20)).unwrap();
-    let read_with = |count: usize, inflated_bytes_max: u64| {
-        let text = format!("{}{last}", packed.repeat(count));
-        read(Input::Bytes(text.into()), &Options { inflated_bytes_max, memory, ..Options::default() })
-    };
-    let within = read_with(5, u64::MAX);
-    assert_eq!((ids(&within).len(), within.rejects.len()), (1, 0));
-    let beyond = read_with(6, u64::MAX);
-    let expected = [
-        "cut off: it inflates to more than 1048576 bytes",
-        "not unpacked: what stands before it inflates to as much as is read at a time",
-    ];
-    assert_eq!((ids(&beyond).len(), reasons(&beyond)), (0, expected.to_vec()));
-    let small = read_with(1, 1 << 19);
-    assert_eq!((ids(&small).len(), reasons(&small)), (1, vec!["cut off: it inflates to more than 524288 bytes"]));
-}
-
-#[test]
-fn packed_texts_of_no_table_are_a_part_of_what_is_inflated() {
-    let other = of_kinesis(&gzip("x".repeat(2 << 20).as_bytes()));
-    // an eighth of the usual sizes: 16 MiB
-    let memory = Memory::of_limit(Size(268 << 20)).unwrap();
-    let read_with = |count: usize| {
-        let text = format!("{}{}", other.repeat(count), of_kinesis(event(1).as_bytes()));
-        read(Input::Bytes(text.into()), &Options { memory, ..Options::default() })
-    };
-    let within = read_with(4);
-    assert_eq!((ids(&within).len(), within.rejects.len()), (1, 4));
-    let beyond = read_with(12);
-    let reason = "not unpacked: what stands before it inflates to as much as is read at a time";
-    assert_eq!((ids(&beyond).len(), reasons(&beyond).last()), (0, Some(&reason)));
-}
-
-#[test]
 fn runs_of_a_job_are_read_however_many_an_answer_has() {
     let message = "x".repeat(4000);
     let run = |n| format!(r#"{{"Id":"jr_{n}","JobName":"j","JobRunState":"FAILED","ErrorMessage":"{message}"}}"#);
@@ -283,13 +184,6 @@ fn runs_of_a_job_are_read_however_many_an_answer_has() {
     let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
     assert_eq!(reasons(&read), [""; 0]);
     assert!(column(&read, "glue_job_run", "reportedby") == vec![Some("get_job_runs".to_owned()); 5000]);
-}
-
-#[test]
-fn what_is_nested_without_end_is_one_reject_and_takes_no_time() {
-    let text = format!("{}\n{}\n", r#"{"a":"#.repeat(1 << 17), event(1));
-    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
-    assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec!["nested more than 128 levels deep"]));
 }
 
 #[test]
@@ -338,6 +232,10 @@ fn an_event_of_an_application_is_no_record_and_one_of_cloudtrail_may_lack_a_fiel
 
 fn some(texts: &[&str]) -> Vec<Option<String>> {
     texts.iter().map(|text| Some((*text).to_owned())).collect()
+}
+
+fn json(text: &Option<String>) -> serde_json::Value {
+    text.as_ref().map_or(serde_json::Value::Null, |text| serde_json::from_str(text).unwrap())
 }
 
 fn sample(path: &str) -> Vec<u8> {
@@ -722,118 +620,6 @@ fn values_of_another_type_are_kept() {
 }
 
 #[test]
-fn damage_costs_the_damaged_record_only() {
-    let check = |text: String, kept: &[&str], why: &[&str]| {
-        let read = read_text(&text);
-        assert_eq!(ids(&read), kept, "{text}");
-        assert_eq!(reasons(&read), why, "{text}");
-    };
-    let [a, b, c] = [event(1), event(2), event(3)];
-    let wrap = |middle: &str| format!(r#"{{"Records":[{a},{middle},{c}]}}"#);
-    let quote = b.replacen(r#""CreateUser""#, r#""CreateUser"#, 1);
-    check(wrap(&quote), &["id-1", "id-3"], &["a member of an object is followed by neither comma nor brace"]);
-    let brace = b.replacen("}", "", 1);
-    check(wrap(&brace), &["id-1", "id-3"], &["a key of an object is no string"]);
-    let word = b.replacen(r#""CreateUser""#, "CreateUser", 1);
-    check(wrap(&word), &["id-1", "id-3"], &["a value is no JSON"]);
-    // what others write in JSON is no damage, but in a record that lacks its end
-    let comma = b.replacen('{', r#"{"n":[NaN,],"#, 1);
-    check(wrap(&comma), &["id-1", "id-3", "id-2"], &[]);
-    check(wrap(&comma.replacen("}", "", 1)), &["id-1", "id-3"], &["a value is no JSON"]);
-    for (item, why) in [
-        ("42", "a number where an object should be"),
-        ("-4.2e1", "a number where an object should be"),
-        ("\"a, \\\"b\"", "a string where an object should be"),
-        ("null", "null where an object should be"),
-        ("true", "true or false where an object should be"),
-        ("nullable", "not JSON"),
-        ("4 2", "not JSON"),
-    ] {
-        check(wrap(item), &["id-1", "id-3"], &[why]);
-        check(format!("{a}\n{item}\n{c}"), &["id-1", "id-3"], &[why]);
-    }
-    check(
-        wrap(&format!(r#"{{"a":{}1{}}}"#, "[".repeat(200), "]".repeat(200))),
-        &["id-1", "id-3"],
-        &["nested more than 128 levels deep"],
-    );
-    check(wrap(r#"{"who":"knows"}"#), &["id-1", "id-3"], &["no table is known for this object"]);
-    check(
-        wrap(r#"{"eventName":"ObjectCreated:Put","eventSource":"aws:s3"}"#),
-        &["id-1", "id-3"],
-        &["no table is known for this object"],
-    );
-    check(
-        wrap(r#"{"eventName":"aws:kinesis:record","eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"s:1"}"#),
-        &["id-1", "id-3"],
-        &["no table is known for this object"],
-    );
-    check(format!("{a}\nhello\n{c}"), &["id-1", "id-3"], &["not JSON"]);
-    check(
-        format!("{a}\n{}\n{c}", &b[..b.len() / 2]),
-        &["id-1", "id-3"],
-        &["a key of an object is not followed by a colon"],
-    );
-    let half = &c[..c.len() - 20];
-    check(format!("{a}\n{b}\n{half}"), &["id-1", "id-2"], &["the record is cut off at the end of the input"]);
-    check(
-        format!(r#"{{"Records":[{a},{b},{half}"#),
-        &["id-1", "id-2"],
-        &["the record is cut off at the end of the input"],
-    );
-    // also where the next one would begin
-    for cut in ["", ",", ",\n", "]", "]\n"] {
-        check(format!(r#"{{"Records":[{a},{b}{cut}"#), &["id-1", "id-2"], &[LIST_CUT_OFF]);
-    }
-    check(r#"{"Records":["#.to_owned(), &[], &[LIST_CUT_OFF]);
-    check(format!("[{a},{b},"), &["id-1", "id-2"], &[LIST_CUT_OFF]);
-}
-
-#[test]
-fn behind_damage_the_next_of_a_list_is_found_by_how_it_begins() {
-    let lower = |n: usize| {
-        format!(
-            r#"{{"eventversion":"1.08","eventname":"CreateUser","eventsource":"iam.amazonaws.com","eventid":"id-{n}"}}"#
-        )
-    };
-    let body = |n: usize| serde_json::json!({ "messageId": format!("m{n}"), "body": event(n) });
-    let pretty =
-        |text: &str| serde_json::to_string_pretty(&serde_json::from_str::<serde_json::Value>(text).unwrap()).unwrap();
-    let listed = |items: [String; 3]| format!("[{}]", items.join(","));
-    let queued = |items: [String; 3]| format!(r#"{{"Records":[{}]}}"#, items.join(","));
-    for (what, text) in [
-        ("as Athena writes them", listed([1, 2, 3].map(lower))),
-        ("as Lambda gets them", queued([1, 2, 3].map(|n| body(n).to_string()))),
-    ] {
-        for text in [pretty(&text), text] {
-            let first = text.find("m1").or(text.find("1.08")).unwrap();
-            assert_eq!(ids(&read_text(&text)).len(), 3, "{what}");
-            // the quote behind it
-            let damaged = [&text[..first], &text[first..].replacen('"', "", 1)].concat();
-            let read = read_text(&damaged);
-            let mut found = ids(&read);
-            found.sort();
-            assert_eq!(
-                (found, read.rejects.len()),
-                (vec!["id-2".to_owned(), "id-3".to_owned()], 1),
-                "{what} {damaged}"
-            );
-        }
-    }
-    // an answer that begins as no record does is a part of the damaged one
-    let answered = event(1).replace(r#""eventID""#, r#""responseElements":{"requestId":"r","x":{}},"eventID""#);
-    let read = read_text(format!("{}\n{}", answered.replacen(r#""iam"#, "iam", 1), event(2)));
-    assert_eq!((ids(&read), read.rejects.len()), (vec!["id-2".to_owned()], 1));
-    // what is sound is stepped over by itself, each
-    for text in [listed([lower(1), "null,7,\"x\"".to_owned(), lower(3)]), queued([lower(1), "[]".to_owned(), lower(3)])]
-    {
-        let read = read_text(&text);
-        assert_eq!(ids(&read), ["id-1", "id-3"]);
-        assert_eq!(read.rejects.len(), if text.contains("null") { 3 } else { 0 });
-    }
-}
-
-#[test]
 fn an_object_may_have_several_lists_of_records() {
     for names in [["Records", "Records"], ["Records", "Events"], ["records", "Records"]] {
         let [first, second] = names;
@@ -932,38 +718,6 @@ fn a_bracket_that_begins_a_log_is_no_json() {
 }
 
 #[test]
-fn a_reject_says_where_and_what() {
-    let bad = r#"{"eventName":oops,"eventSource":"x"}"#;
-    let text = format!("{}\n{bad}\n{}", event(1), event(2));
-    let read = read_text(&text);
-    let reject = &read.rejects[0];
-    assert_eq!(reject.offset as usize, event(1).len() + 1);
-    assert_eq!((reject.bytes.as_slice(), reject.length as usize), (bad.as_bytes(), bad.len()));
-    assert_eq!(reject.table, "cloudtrail");
-}
-
-#[test]
-fn bad_bytes_and_raw_controls_do_no_harm() {
-    let mut text = event(1).into_bytes();
-    let at = memchr::memmem::find(&text, b"CreateUser").unwrap();
-    text[at] = 0xff;
-    text.extend_from_slice(event(2).replace("u2", "a\tb\u{1}").as_bytes());
-    let read = read_text(&text);
-    assert_eq!(reasons(&read), [""; 0]);
-    assert_eq!(column(&read, "cloudtrail", "eventname"), some(&["\u{fffd}reateUser", "CreateUser"]));
-    let parameters = column(&read, "cloudtrail", "requestparameters")[1].clone().unwrap();
-    assert_eq!(parameters, r#"{"userName":"a\u0009b\u0001"}"#);
-}
-
-#[test]
-fn a_text_that_begins_beyond_ascii_is_read_to_its_end() {
-    for start in [&b"\xff"[..], b"\xc3", b"\xc3\xa9", b"\xef\xbf\xbd", b"\xef\xbb\xbf\xff", b"\xf0\x9f\x98\x80"] {
-        let read = read_text([start, event(1).as_bytes()].concat());
-        assert_eq!((ids(&read), read.rejects.len()), (vec!["id-1".to_owned()], 1), "{start:?}");
-    }
-}
-
-#[test]
 fn account_and_region_fall_back_to_the_path_and_then_the_envelope() {
     let bare = r#"{"eventName":"X","eventSource":"y","userIdentity":{"accountId":""}}"#;
     let enveloped = format!(r#"{{"account":"2","region":"eu-north-1","detail-type":"z","detail":{bare}}}"#);
@@ -1043,172 +797,8 @@ fn a_long_stream_gives_the_same_rows_as_a_short_text() {
 }
 
 #[test]
-fn a_long_stream_loses_only_damaged_records() {
-    let mut expected = Vec::new();
-    let events: Vec<String> = (0..9_000)
-        .map(|n| {
-            let event = event(n);
-            if n % 1000 == 500 {
-                return event.replacen(r#""CreateUser""#, r#""CreateUser"#, 1);
-            }
-            expected.push(format!("id-{n}"));
-            event
-        })
-        .collect();
-    let text = format!(r#"{{"Records":[{}]}}"#, events.join(","));
-    let read = read(Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))), &Options::default());
-    assert_eq!(ids(&read), expected);
-    assert_eq!(reasons(&read), ["a member of an object is followed by neither comma nor brace"; 9]);
-}
-
-#[test]
 fn times_are_instants() {
     let read = read_text(event(1));
     let times = read.batches[0].rows.column_by_name("eventtime").unwrap();
     assert_eq!(times.as_primitive::<TimestampMicrosecondType>().value(0), 1_722_511_823_000_000);
-}
-
-/// Any JSON value, not too deep.
-fn value() -> impl Strategy<Value = serde_json::Value> {
-    let leaf = prop_oneof![
-        Just(serde_json::Value::Null),
-        any::<bool>().prop_map(serde_json::Value::from),
-        any::<i64>().prop_map(serde_json::Value::from),
-        "\\PC*|[a-z\"\\\\\n{}\\[\\],:]{0,20}".prop_map(serde_json::Value::from),
-    ];
-    leaf.prop_recursive(4, 24, 5, |inner| {
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(serde_json::Value::from),
-            prop::collection::vec(("[a-z\"\\\\]{0,6}", inner), 0..5)
-                .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
-        ]
-    })
-}
-
-/// A record with any values in some columns.
-fn record() -> impl Strategy<Value = serde_json::Value> {
-    let names = ["userAgent", "errorMessage", "requestParameters", "responseElements", "eventType", "other"];
-    prop::collection::vec(value(), names.len()).prop_map(move |values| {
-        let mut record = serde_json::Map::new();
-        record.insert("eventName".to_owned(), "N".into());
-        record.insert("eventSource".to_owned(), "S".into());
-        for (name, value) in names.into_iter().zip(values) {
-            record.insert(name.to_owned(), value);
-        }
-        serde_json::Value::Object(record)
-    })
-}
-
-fn json(text: &Option<String>) -> serde_json::Value {
-    text.as_ref().map_or(serde_json::Value::Null, |text| serde_json::from_str(text).unwrap())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
-    #[test]
-    fn pauses_change_nothing(count in 1usize..12, places in prop::collection::vec(0usize..6000, 0..8), shape in 0usize..4, zipped: bool) {
-        let events: Vec<String> = (0..count).map(event).collect();
-        let text = match shape {
-            0 => events.join("\n") + "\n",
-            1 => format!("{{\"Records\":[{}]}}", events.join(",")),
-            2 => format!("[\n  {}\n]\n", events.join(",\n  ")),
-            _ => "2 111122223333 eni-1 10.0.0.1 10.0.0.2 1 22 6 1 44 1674898496 1674898507 ACCEPT OK\n".repeat(count),
-        };
-        let mut bytes = text.clone().into_bytes();
-        if zipped {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            encoder.write_all(&bytes).unwrap();
-            bytes = encoder.finish().unwrap();
-        }
-        let mut places: Vec<usize> = places.into_iter().map(|place| place % bytes.len()).chain([0, bytes.len()]).collect();
-        places.sort_unstable();
-        places.dedup();
-        let parts = places.windows(2).map(|ends| bytes[ends[0]..ends[1]].to_vec()).collect();
-        let (rows, read) = halting(parts);
-        prop_assert_eq!(reasons(&read), [""; 0]);
-        prop_assert_eq!(rows.last(), Some(&count));
-        if shape < 3 {
-            prop_assert_eq!(ids(&read), ids(&read_text(&text)));
-        }
-    }
-
-    #[test]
-    fn any_record_has_the_values_that_serde_json_reads(records in prop::collection::vec(record(), 1..8), pretty: bool) {
-        let text: String = records
-            .iter()
-            .map(|record| if pretty { serde_json::to_string_pretty(record) } else { serde_json::to_string(record) }.unwrap() + "\n")
-            .collect();
-        let read = read_text(text);
-        prop_assert_eq!(reasons(&read), vec![""; 0]);
-        for name in ["useragent", "errormessage", "eventtype"] {
-            for (text, record) in column(&read, "cloudtrail", name).into_iter().zip(&records) {
-                let key = match name { "useragent" => "userAgent", "errormessage" => "errorMessage", _ => "eventType" };
-                match &record[key] {
-                    serde_json::Value::Null => prop_assert_eq!(text, None),
-                    serde_json::Value::String(expected) => prop_assert_eq!(text.as_ref(), Some(expected)),
-                    other => prop_assert_eq!(&json(&text), other),
-                }
-            }
-        }
-        for (text, record) in column(&read, "cloudtrail", "requestparameters").iter().zip(&records) {
-            let expected = &record["requestParameters"];
-            let inner = expected.as_str().and_then(|text| serde_json::from_str(text).ok());
-            match inner {
-                Some(inner @ (serde_json::Value::Object(_) | serde_json::Value::Array(_))) => prop_assert_eq!(json(text), inner),
-                _ => prop_assert_eq!(&json(text), expected),
-            }
-        }
-        for (text, record) in column(&read, "cloudtrail", "unmapped").iter().zip(&records) {
-            prop_assert_eq!(&json(text)["other"], &record["other"]);
-        }
-    }
-
-    #[test]
-    fn any_bytes_are_counted_and_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        read_text(&bytes);
-        read_text([b"{\"Records\":[", &bytes[..]].concat());
-    }
-
-    #[test]
-    fn any_json_like_bytes_do_not_panic(text in "[{}\\[\\]\",:\\\\ntrue0-9 \n]{0,200}") {
-        read_text(&text);
-        read_text(format!("{}{text}{}", event(1), event(2)));
-    }
-
-    #[test]
-    fn a_corrupt_byte_costs_its_record_only(at in 0usize..10_000, byte: u8, lines: bool) {
-        let events: Vec<String> = (0..20).map(event).collect();
-        let mut text = if lines { events.join("\n") } else { format!(r#"{{"Records":[{}]}}"#, events.join(",")) }.into_bytes();
-        let at = at % text.len();
-        text[at] = byte;
-        let read = read_text(&text);
-        let kept = ids(&read);
-        let lost = (0..20).filter(|n| !kept.contains(&format!("id-{n}"))).count();
-        // a bracket or comma between two records belongs to both
-        prop_assert!(lost <= 2, "{} lost by {:?} at {}: {:?}", lost, byte as char, at, reasons(&read));
-        let known = (0..20).filter(|n| kept.contains(&format!("id-{n}"))).count();
-        prop_assert!(kept.len() <= known + 1, "{:?}", kept);
-    }
-
-    #[test]
-    fn a_corrupt_first_byte_costs_little(byte: u8, more in prop::collection::vec(any::<u8>(), 0..9)) {
-        let events: Vec<String> = (0..20).map(event).collect();
-        let mut text = format!(r#"{{"Records":[{}]}}"#, events.join(",")).into_bytes();
-        text[0] = byte;
-        prop_assert!(ids(&read_text(&text)).len() >= 19, "{byte}");
-        text.splice(..1, more.iter().copied());
-        prop_assert!(ids(&read_text(&text)).len() >= 18, "{more:?}");
-    }
-
-    #[test]
-    fn pieces_do_not_change_the_rows(seed in 0usize..1000, window in 1usize..4) {
-        // records of many sizes, so that windows end everywhere in them
-        let events: Vec<String> = (0..300)
-            .map(|n| event(n).replace("CreateUser", &"x".repeat((n * 7919 * window + seed * 31) % 5000)))
-            .collect();
-        let read = read_text(format!(r#"{{"Records":[{}]}}"#, events.join(",")));
-        prop_assert_eq!(reasons(&read), vec![""; 0]);
-        prop_assert_eq!(ids(&read), (0..300).map(|n| format!("id-{n}")).collect::<Vec<_>>());
-    }
 }

@@ -3,7 +3,7 @@
 use crate::score::tail::poisson_deviations;
 
 /// Half-lives of the spans in ticks: a burst, minutes, hours where a tick is a minute.
-pub(super) const HALF_LIVES: [f32; 3] = [1.0, 16.0, 512.0];
+const HALF_LIVES: [f32; 3] = [1.0, 16.0, 512.0];
 
 /// Past this many deviations of its shortest span a tick is an attack rather than a habit, and counts a tenth in the rate at
 /// least. Longer spans rise so far every morning.

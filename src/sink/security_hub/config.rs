@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::hub::Hub;
 use crate::aws::Role;
 use crate::finding::Finding;
+use crate::sink::defaults::drain_seconds;
 
 /// The section as it is written.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,10 +31,6 @@ pub struct Config {
     /// Following, seconds between two looks at what analysts say of findings in the hubs; 0 for none.
     #[serde(default)]
     pub read_back_seconds: u64,
-}
-
-fn drain_seconds() -> u64 {
-    30
 }
 
 impl Config {

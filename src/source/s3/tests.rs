@@ -1,9 +1,7 @@
 //! The sources of S3 against a server in this process, and what it was asked.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
@@ -11,183 +9,26 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::body::{Body, Patience};
-use super::bucket::Buckets;
 use super::fake::{Fake, Fault};
 use super::held::Hands;
 use super::object::Object;
 use super::queue::{Message, Queue};
-use super::{Settings, backfill, notices};
-use crate::aws::{Aws, Trouble};
+use super::{Settings, notices};
+use crate::aws::Aws;
 use crate::decode::Options;
 use crate::metrics::METRICS;
 use crate::position::{Checkpoint, Offset, Position};
 use crate::source::claims::Lost;
-use crate::source::layout::{Range, Wanted};
 use crate::source::own::{Kind, Own};
-use crate::source::plan;
 use crate::source::{self, Event, Events, Source};
 use crate::time::Timestamp;
 use crate::wait::boottime;
 
-const PATIENCE: Patience = Patience { stall: Duration::from_millis(300), tries_max: 4 };
+mod bodies;
+mod listing;
+
 /// Long enough for everything here on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
-
-async fn open(fake: &Fake, key: &str) -> Result<Body, Trouble> {
-    let buckets = Buckets::new(&Aws::of_server(&fake.url)).await.unwrap();
-    Body::open(&buckets, "bucket", key, PATIENCE).await
-}
-
-/// Content in which every place differs.
-fn content(bytes: usize) -> Vec<u8> {
-    (0..bytes as u32 / 4 + 1).flat_map(u32::to_le_bytes).take(bytes).collect()
-}
-
-#[tokio::test]
-async fn a_body_that_breaks_again_and_again_comes_whole_and_once() {
-    let fake = Fake::start().await;
-    let all = content(100_000);
-    fake.put("bucket", "key", all.clone());
-    fake.fault(
-        "bucket/key",
-        [Fault::Cut(10_000), Fault::Stall(5_000), Fault::Refuse(503, "SlowDown", "slow"), Fault::Cut(0)],
-    );
-    let body = timeout(SOON, open(&fake, "key")).await.unwrap().unwrap();
-    assert_eq!(body.length, 100_000);
-    assert_eq!(timeout(SOON, body.whole(0)).await.unwrap().unwrap(), all);
-    let behind = ["", " bytes=10000-", " bytes=15000-", " bytes=15000-", " bytes=15000-"];
-    assert_eq!(fake.asked("GET"), behind.map(|range| format!("GET bucket/key{range}")));
-}
-
-#[tokio::test]
-async fn a_body_is_given_up_after_tries_without_progress() {
-    let fake = Fake::start().await;
-    fake.put("bucket", "key", content(1000));
-    fake.fault("bucket/key", vec![Fault::Cut(0); 9]);
-    let body = open(&fake, "key").await.unwrap();
-    let trouble = timeout(SOON, body.whole(0)).await.unwrap().unwrap_err();
-    assert!(trouble.to_string().starts_with("the connection broke"), "{trouble}");
-    assert!(trouble.may_pass());
-    assert_eq!(fake.asked("GET").len(), 4);
-}
-
-#[tokio::test]
-async fn an_object_that_is_replaced_while_it_is_read_is_not_glued_together() {
-    let fake = Fake::start().await;
-    fake.put("bucket", "key", content(100_000));
-    fake.fault("bucket/key", [Fault::Cut(10_000)]);
-    let mut body = open(&fake, "key").await.unwrap();
-    let first = body.next().await.unwrap().unwrap();
-    fake.put("bucket", "key", content(90_000));
-    let error = loop {
-        match body.next().await {
-            Ok(chunk) => assert!(chunk.is_some(), "it ended behind {}", first.len()),
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(error.to_string(), "it was replaced while it was read");
-}
-
-#[tokio::test]
-async fn a_slow_reader_is_no_broken_connection() {
-    let fake = Fake::start().await;
-    let all = content(8 << 20);
-    fake.put("bucket", "key", all.clone());
-    let read = Arc::new(AtomicU64::new(0));
-    let (pump, mut stream) = open(&fake, "key").await.unwrap().stream(read.clone());
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut got = vec![0; 1 << 20];
-        stream.read_exact(&mut got).unwrap();
-        // more than twice what a silent connection gets, and more than waits in sockets
-        std::thread::sleep(PATIENCE.stall * 3);
-        stream.read_to_end(&mut got).unwrap();
-        got
-    });
-    let (pumped, got) = timeout(SOON, async { tokio::join!(pump, reading) }).await.unwrap();
-    pumped.unwrap();
-    assert!(got.unwrap() == all);
-    assert_eq!(read.load(Ordering::Relaxed), 8 << 20);
-    assert_eq!(fake.asked("GET"), ["GET bucket/key"]);
-}
-
-#[tokio::test]
-async fn what_is_wrong_with_an_object_is_said_and_what_to_do() {
-    let fake = Fake::start().await;
-    let kms = "User: arn:aws:sts::1:assumed-role/weir/w is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/k";
-    for (fault, expected) in [
-        (
-            Fault::Refuse(403, "AccessDenied", kms),
-            "it is encrypted with a KMS key that cannot be used: access denied: User: arn:aws:sts::1:assumed-role/weir/w is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:eu-west-1:1:key/k; allow kms:Decrypt on the key, in its policy too",
-        ),
-        (
-            Fault::Refuse(400, "KMS.DisabledException", "arn:aws:kms:eu-west-1:1:key/k is disabled."),
-            "it is encrypted with a KMS key that cannot be used: KMS.DisabledException: arn:aws:kms:eu-west-1:1:key/k is disabled; allow kms:Decrypt on the key, in its policy too",
-        ),
-        (
-            Fault::Refuse(403, "InvalidObjectState", "The operation is not valid for the object's storage class"),
-            "it is archived (Glacier, Deep Archive or an archive tier): restore it, then read it again",
-        ),
-        (
-            Fault::Refuse(404, "NoSuchKey", "The specified key does not exist."),
-            "there is no such object: it was deleted, or never there",
-        ),
-        (Fault::Refuse(404, "NoSuchBucket", "The specified bucket does not exist"), "there is no such bucket"),
-        (
-            Fault::Refuse(403, "AccessDenied", "Access Denied"),
-            "access denied: allow s3:GetObject to the role Weir runs as, and look at the policy of the resource; without s3:ListBucket, S3 says the same of an object that is not there",
-        ),
-    ] {
-        fake.fault("bucket/key", [fault]);
-        let Err(trouble) = open(&fake, "key").await else { panic!("{expected}") };
-        assert_eq!(trouble.to_string(), expected);
-        assert!(!trouble.may_pass(), "{trouble}");
-    }
-}
-
-#[tokio::test]
-async fn a_bucket_of_another_account_than_was_expected_is_said_to_be_one() {
-    let fake = Fake::start().await;
-    for (bucket, owner) in [("ours", "111122223333"), ("central", "444455556666"), ("squatted", "999999999999")] {
-        fake.put(bucket, "key", "x");
-        fake.world().owners.insert(bucket.to_owned(), owner);
-    }
-    let aws = Aws::of_server(&fake.url)
-        .with_buckets("expected_bucket_owner = '111122223333'\n[bucket_owners]\ncentral = '444455556666'\n");
-    let buckets = Buckets::new(&aws).await.unwrap();
-    for bucket in ["ours", "central"] {
-        assert!(buckets.get(bucket, "key", None).await.is_ok(), "{bucket}");
-        assert!(buckets.list(bucket, "", None, None).await.is_ok(), "{bucket}");
-    }
-    let not_ours = |action| {
-        format!(
-            "access denied: the bucket does not belong to account 111122223333, as [aws.s3] says (expected_bucket_owner, bucket_owners), \
-             or {action} is not allowed to the role Weir runs as, or by the policy of the bucket"
-        )
-    };
-    let got = buckets.get("squatted", "key", None).await.unwrap_err().to_string();
-    assert!(got.starts_with(&not_ours("s3:GetObject")), "{got}");
-    assert_eq!(buckets.list("squatted", "", None, None).await.unwrap_err().to_string(), not_ours("s3:ListBucket"));
-    // S3 says more where it is no other's
-    let policy = "User: arn:aws:sts::1:assumed-role/weir/w is not authorized to perform: s3:GetObject";
-    fake.fault("ours/key", [Fault::Refuse(403, "AccessDenied", policy)]);
-    let got = buckets.get("ours", "key", None).await.unwrap_err().to_string();
-    assert_eq!(got, format!("access denied: {policy}"));
-}
-
-#[tokio::test]
-async fn a_bucket_in_another_region_is_asked_there() {
-    let fake = Fake::start().await;
-    fake.put("bucket", "key", "x");
-    fake.fault("bucket/key", vec![Fault::Elsewhere("eu-west-1"); 3]);
-    let buckets = Buckets::new(&Aws::of_server(&fake.url)).await.unwrap();
-    for _ in 0..2 {
-        let body = Body::open(&buckets, "bucket", "key", PATIENCE).await.unwrap();
-        assert_eq!(body.whole(0).await.unwrap(), "x");
-    }
-    // refused once
-    assert_eq!(fake.asked("GET").len(), 3);
-}
 
 /// A source at work, and what is committed of it.
 struct Run {
@@ -280,48 +121,6 @@ fn trail(day: &str, name: &str) -> String {
     format!("{ACCOUNT}/{day}/111122223333_CloudTrail_eu-west-1_{date}T1130Z_{name}.json")
 }
 
-fn backfill(prefix: &str, since: Option<&str>, until: Option<&str>) -> Source {
-    let wanted = Wanted { range: Range::parse(since, until).unwrap(), ..Wanted::default() };
-    let address = plan::Address::parse(&format!("s3://logs/{prefix}")).unwrap();
-    Source::Backfill(backfill::Config { address, wanted, settings: Settings::default(), progress: Arc::default() })
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backfill_lists_only_the_days_it_wants_and_folds_them() {
-    let fake = Fake::start().await;
-    for day in ["2024/07/30", "2024/07/31", "2024/08/01", "2024/08/02", "2024/08/03"] {
-        fake.put("logs", &trail(day, "a"), record(day));
-    }
-    fake.put("logs", "AWSLogs/111122223333/CloudTrail-Digest/eu-west-1/2024/08/01/x.json.gz", "digest");
-    let (seen, done) =
-        Run::start(&fake, backfill("", Some("2024-07-31"), Some("2024-08-01")), Checkpoint::default()).all().await;
-    let days: Vec<String> =
-        seen.texts.values().map(|text| text[text.find("2024").unwrap()..][..10].to_owned()).collect();
-    // the files of 2024-08-02 at 11:30 are too late to hold anything of 08-01; its folder is looked into all the same
-    assert_eq!(days, ["2024/07/31", "2024/08/01"]);
-    let listed: Vec<String> = fake.asked("LIST").into_iter().filter(|line| line.contains("/2024/")).collect();
-    let mut expected = ["07/30", "07/31", "08/01", "08/02"].map(|day| format!("LIST logs/{ACCOUNT}/2024/{day}/"));
-    expected.sort();
-    let mut sorted = listed.clone();
-    sorted.sort();
-    assert_eq!(sorted, expected);
-    // days of which something was left out are not done
-    let folded = format!("s3://logs/{ACCOUNT}/|days from 2024-07-31");
-    assert_eq!(done.0, BTreeMap::from([(folded.into(), Offset::at(19_937))]));
-
-    // again, with an object that came late, and a day more: what is folded is not even listed
-    fake.put("logs", &trail("2024/08/02", "b"), record("2024/08/02 late"));
-    fake.world().log.clear();
-    let (seen, done) = Run::start(&fake, backfill("", Some("2024-07-31"), Some("2024-08-02")), done).all().await;
-    assert_eq!(seen.texts.len(), 2);
-    assert_eq!(
-        fake.asked("LIST logs/").iter().filter(|line| line.ends_with("07/31/") || line.ends_with("08/01/")).count(),
-        0
-    );
-    assert_eq!(done.0.values().next(), Some(&Offset::at(19_938)));
-    assert_eq!(done.0.len(), 1, "{done:?}");
-}
-
 #[test]
 fn settings_that_nothing_can_be_read_with_are_refused() {
     let read = |text: &str| toml::from_str::<Settings>(text).map_err(|error| error.to_string());
@@ -337,129 +136,6 @@ fn settings_that_nothing_can_be_read_with_are_refused() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_restored_into_the_folder_of_a_day_that_was_empty_is_read() {
-    let fake = Fake::start().await;
-    fake.put("logs", &trail("2024/08/01", "a"), record("first"));
-    // files of that day may stand in the folder of the next, which is looked into and has nothing but what makes it a folder
-    fake.put("logs", &format!("{ACCOUNT}/2024/08/02/"), "");
-    let source = |day| backfill("", Some(day), Some(day));
-    let (_, done) = Run::start(&fake, source("2024-08-01"), Checkpoint::default()).all().await;
-    assert!(fake.asked("LIST").contains(&format!("LIST logs/{ACCOUNT}/2024/08/02/")));
-    let key = trail("2024/08/02", "restored");
-    fake.put("logs", &key, record("restored"));
-    let (seen, _) = Run::start(&fake, source("2024-08-02"), done).all().await;
-    assert_eq!(seen.texts.into_keys().collect::<Vec<_>>(), [format!("s3://logs/{key}")]);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backfill_may_be_of_one_object() {
-    let fake = Fake::start().await;
-    for name in ["plain/", "plain/a.json", "plain/a.json.bak", "top.json"] {
-        fake.put("logs", name, record(name));
-    }
-    for name in ["plain/a.json", "top.json"] {
-        let (seen, _) = Run::start(&fake, backfill(name, None, None), Checkpoint::default()).all().await;
-        assert!(seen.texts.contains_key(&format!("s3://logs/{name}")), "{:?}", seen.texts.keys());
-    }
-    let (seen, _) = Run::start(&fake, backfill("plain/", None, None), Checkpoint::default()).all().await;
-    assert_eq!(seen.texts.len(), 2, "the marker of the folder is none");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backfill_that_was_stopped_goes_on_behind_what_is_committed() {
-    let fake = Fake::start().await;
-    let names: Vec<String> = (0..20).map(|number| format!("plain/{number:02}.json")).collect();
-    for name in &names {
-        fake.put("logs", name, record(name));
-    }
-    let mut first = Run::start(&fake, backfill("plain/", None, None), Checkpoint::default());
-    let mut seen = Seen::default();
-    while seen.texts.len() < 3 {
-        first.take(&mut seen, Duration::from_millis(1)).await;
-    }
-    let (done, reached) = (first.reached.clone(), seen.texts.len());
-    drop(first);
-    let (seen, done) = Run::start(&fake, backfill("plain/", None, None), done).all().await;
-    assert!(
-        seen.already >= reached - 1 && seen.already + seen.texts.len() == 20,
-        "{} {}",
-        seen.already,
-        seen.texts.len()
-    );
-    assert_eq!(done.0.len(), 20);
-    assert!(done.0.values().all(|offset| *offset == Offset::End));
-
-    // one that was replaced is another
-    fake.put("logs", "plain/07.json", record("new"));
-    let (seen, _) = Run::start(&fake, backfill("plain/", None, None), done).all().await;
-    assert_eq!((seen.already, seen.texts.len()), (19, 1));
-    assert!(seen.texts["s3://logs/plain/07.json"].contains("new"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_object_that_cannot_be_read_costs_nothing_but_itself() {
-    let fake = Fake::start().await;
-    for name in ["a", "b"] {
-        fake.put("logs", &trail("2024/08/01", name), record(name));
-    }
-    fake.fault(&format!("logs/{}", trail("2024/08/01", "a")), [Fault::Refuse(403, "InvalidObjectState", "archived")]);
-    let source = || backfill(&format!("{ACCOUNT}/"), None, None);
-    let (seen, done) = Run::start(&fake, source(), Checkpoint::default()).all().await;
-    let name = format!("s3://logs/{}", trail("2024/08/01", "a"));
-    let why = "it is archived (Glacier, Deep Archive or an archive tier): restore it, then read it again";
-    assert_eq!(seen.unreadable, [format!("{name}: {why}")]);
-    assert_eq!(seen.texts.len(), 1);
-    // the day is not folded, and what is missing is read the next time
-    assert!(done.0.keys().all(|partition| !partition.contains("|days from ")), "{done:?}");
-    let (seen, done) = Run::start(&fake, source(), done).all().await;
-    assert_eq!((seen.already, seen.texts.len()), (1, 1));
-    assert_eq!(done.0.len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_object_that_ends_before_its_end_is_told_of_once() {
-    let fake = Fake::start().await;
-    // the head of a gzip file, and no more
-    fake.put("logs", &trail("2024/08/01", "a"), b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec());
-    let source = || backfill(&format!("{ACCOUNT}/"), None, None);
-    let (seen, done) = Run::start(&fake, source(), Checkpoint::default()).all().await;
-    let name = format!("s3://logs/{}", trail("2024/08/01", "a"));
-    assert_eq!(seen.unreadable, [format!("{name}: the compressed data is cut off at its end")]);
-    assert_eq!(seen.rejects.len(), 1);
-    let (seen, _) = Run::start(&fake, source(), done).all().await;
-    assert_eq!((seen.unreadable.len(), seen.rejects.len()), (0, 0));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bucket_that_may_not_be_listed_is_said_with_the_permission() {
-    let fake = Fake::start().await;
-    fake.fault("LIST logs/AWSLogs/", [Fault::Refuse(403, "AccessDenied", "Access Denied")]);
-    let (seen, _) = Run::start(&fake, backfill("AWSLogs/", None, None), Checkpoint::default()).all().await;
-    assert_eq!(
-        seen.ended,
-        [
-            "s3://logs/AWSLogs/: listing s3://logs/AWSLogs/: access denied: allow s3:ListBucket to the role Weir runs as, and look at the policy of the resource"
-        ]
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_odd_answer_or_object_ends_no_listing() {
-    let fake = Fake::start().await;
-    for name in ["a", "b"] {
-        fake.put("logs", &format!("plain/{name}"), record(name));
-    }
-    fake.world().objects.get_mut("logs/plain/b").unwrap().1.clear();
-    // as a proxy says it, and a page that lists less than it has
-    let odd = [Fault::Refuse(403, "", ""), Fault::Cut(0)];
-    fake.fault("LIST logs/plain/", odd);
-    let (seen, _) = Run::start(&fake, backfill("plain/", None, None), Checkpoint::default()).all().await;
-    assert_eq!(seen.texts.keys().collect::<Vec<_>>(), ["s3://logs/plain/a"]);
-    let why = "s3://logs/plain/b: it is listed without an ETag, by which it would be known again";
-    assert_eq!((seen.unreadable, seen.ended), (vec![why.to_owned()], vec![]));
-}
-
 fn notice(keys: &[&str]) -> String {
     let record = |key: &&str| json!({ "eventName": "ObjectCreated:Put", "s3": { "bucket": { "name": "logs" }, "object": { "key": key } } });
     json!({ "Records": keys.iter().map(record).collect::<Vec<_>>() }).to_string()
@@ -468,6 +144,13 @@ fn notice(keys: &[&str]) -> String {
 fn queue(until_empty: bool) -> Source {
     let queue = notices::Address::parse("sqs://trail").unwrap();
     Source::Notices(notices::Config { queue, settings: Settings::default(), until_empty, own: Own::default() })
+}
+
+/// A queue whose notices are hidden for two seconds at a time.
+fn hidden_briefly() -> Source {
+    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
+    let queue = notices::Address::parse("sqs://trail").unwrap();
+    Source::Notices(notices::Config { queue, settings, until_empty: false, own: Own::default() })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -632,10 +315,7 @@ async fn told_to_stop_a_queue_that_does_not_answer_is_not_waited_for() {
     fake.send("1", notice(&["a"]));
     fake.fault("DeleteMessageBatch", [Fault::Stall(40_000), Fault::Stall(40_000)]);
     // so short that it is due again by the time that the first call is given up
-    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
-    let address = notices::Address::parse("sqs://trail").unwrap();
-    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
-    let mut run = Run::start(&fake, source, Checkpoint::default());
+    let mut run = Run::start(&fake, hidden_briefly(), Checkpoint::default());
     let mut seen = Seen::default();
     while run.reached.0.is_empty() {
         assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
@@ -656,10 +336,7 @@ async fn told_to_stop_a_notice_stays_hidden_until_the_last_commit() {
     let fake = Fake::start().await;
     fake.put("logs", "a", record("a"));
     fake.send("1", notice(&["a"]));
-    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
-    let address = notices::Address::parse("sqs://trail").unwrap();
-    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
-    let mut run = Run::start(&fake, source, Checkpoint::default());
+    let mut run = Run::start(&fake, hidden_briefly(), Checkpoint::default());
     let mut seen = Seen::default();
     while run.reached.0.is_empty() {
         assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
@@ -721,10 +398,7 @@ async fn a_notice_is_hidden_for_longer_while_its_objects_are_read_and_wait_for_t
         fake.send(name, notice(&[name]));
     }
     fake.fault("logs/slow", [Fault::Stall(0)]);
-    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
-    let address = notices::Address::parse("sqs://trail").unwrap();
-    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
-    let mut run = Run::start(&fake, source, Checkpoint::default());
+    let mut run = Run::start(&fake, hidden_briefly(), Checkpoint::default());
     let mut seen = Seen::default();
     let begun = std::time::Instant::now();
     // longer than three times that for which they were hidden at first
@@ -747,10 +421,7 @@ async fn a_notice_stays_hidden_while_the_pipeline_takes_nothing() {
     for number in 0..100 {
         fake.send(&format!("poison-{number}"), "no notice");
     }
-    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
-    let address = notices::Address::parse("sqs://trail").unwrap();
-    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
-    let run = Run::start(&fake, source, Checkpoint::default());
+    let run = Run::start(&fake, hidden_briefly(), Checkpoint::default());
     let hidden = || fake.asked("ChangeMessageVisibilityBatch").len();
     until(|| hidden() >= 64).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -857,10 +528,7 @@ async fn hiding_for_two_seconds(fake: &Fake) -> Run {
     fake.world().clock = Some(boottime);
     fake.put("logs", "a", record("a"));
     fake.send("1", notice(&["a"]));
-    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
-    let address = notices::Address::parse("sqs://trail").unwrap();
-    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
-    let mut run = Run::start(fake, source, Checkpoint::default());
+    let mut run = Run::start(fake, hidden_briefly(), Checkpoint::default());
     let mut seen = Seen::default();
     while run.reached.0.is_empty() {
         assert!(!run.take(&mut seen, Duration::from_millis(50)).await);

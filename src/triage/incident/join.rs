@@ -11,7 +11,7 @@ use crate::time::{MICROS_PER_HOUR, Timestamp};
 pub const IDLE_MICROS: i64 = 2 * MICROS_PER_HOUR;
 /// The same where who acts was acted on before (a role assumed or opened, a user made or given a key), or was assumed by who acted
 /// before, and for access keys: what was made is used later.
-pub const IDENTITY_MICROS: i64 = 24 * MICROS_PER_HOUR;
+const IDENTITY_MICROS: i64 = 24 * MICROS_PER_HOUR;
 /// With more principals or more addresses than this an entity is a hub (a role of everybody's, a scanned host) and joins
 /// nothing. What is acted on does not count: that is how far an attack went.
 pub const HUB_LINKS: usize = 20;

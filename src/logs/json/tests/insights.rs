@@ -1,5 +1,7 @@
 //! What queries of CloudWatch Logs Insights answered, as `aws logs get-query-results` prints it and as CSV.
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// An answer in both forms. Of an empty text JSON has no field.
