@@ -89,6 +89,9 @@ pub struct Finding {
     /// At most [`Finding::RESOURCES_MAX`], distinct, in the order of their text: an order of arrival would make the
     /// finding depend on how its matches were read.
     pub resources: Vec<Resource>,
+    /// Of a rule over windows these are the first and the last row of the window. A frame ends with the row that made the rule
+    /// fire, so that the first may lie as far back as the rule looks.
+    ///
     /// 1970-01-01T00:00:00Z where the log gives no time that can be read: so it is in every format but the table.
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
@@ -97,7 +100,7 @@ pub struct Finding {
     /// Of a rule over windows: the window, start and end, whose rows these are; `count` is their number.
     pub window: Option<(Timestamp, Timestamp)>,
     /// The earliest matches' record ids, at most [`Finding::EVENT_IDS_MAX`], distinct, in (time, id) order; none is
-    /// before `first_seen`.
+    /// before `first_seen`. Of a frame the rows that it ends with are among them.
     pub event_ids: Vec<(Timestamp, String)>,
     pub tags: Vec<String>,
     pub remedy: String,

@@ -16,7 +16,10 @@ use hashbrown::HashMap;
 use super::bytes::{Reader, Writer};
 use super::group::Group;
 use super::plan::{Framed, Span, Window, Windowed};
+use super::smallest::Smallest;
 use super::state::{Key, Windows, bytes_of};
+use super::text::EventId;
+use crate::finding::Finding;
 use crate::time::Timestamp;
 
 /// Panes of one frame, when it begins with one.
@@ -130,8 +133,8 @@ struct Frame<'a> {
     key: &'a Key,
     /// The time of the rows that it ends with.
     at: i64,
-    /// What is asked of them.
-    row: &'a [u8],
+    /// Those of them of which the rule asks the same.
+    ends: &'a Moment,
     rows: u64,
 }
 
@@ -152,7 +155,9 @@ impl Windows {
             bursts.entry((frame.key, frame.at.div_euclid(period))).or_default().push(frame);
         }
         // the next to be asked is the last
-        bursts.values_mut().for_each(|frames| frames.sort_by_key(|frame| (frame.rows, Reverse((frame.at, frame.row)))));
+        bursts
+            .values_mut()
+            .for_each(|frames| frames.sort_by_key(|frame| (frame.rows, Reverse((frame.at, &frame.ends.row)))));
         let (mut told, mut size) = (Vec::new(), 1);
         while !bursts.is_empty() {
             let (mut owners, mut windows) = (Vec::new(), Vec::new());
@@ -219,7 +224,7 @@ impl Windows {
                     let panes = (at - back).div_euclid(span.slide)..number + 1;
                     if all || rule.may_hold_together(&groups) && !self.may_lack(rule, key, panes) {
                         let rows = groups.iter().map(|group| group.rows).sum();
-                        frames.push(Frame { key, at, row: &moment.row, rows });
+                        frames.push(Frame { key, at, ends: moment, rows });
                     }
                 }
             }
@@ -248,6 +253,16 @@ impl Windows {
         let groups = self.groups(frame.key, start, frame.at, slide, frame.at.div_euclid(slide));
         let mut group = (*groups.first().expect("a frame has the row that it ends with")).clone();
         groups[1..].iter().for_each(|more| group.merge(more));
-        Window { key: frame.key.clone(), start, row: frame.row.into(), group, first_seen: false, score: None }
+        group.event_ids = with_ends(&group.event_ids, &frame.ends.group.event_ids);
+        Window { key: frame.key.clone(), start, row: frame.ends.row.clone(), group, first_seen: false, score: None }
     }
+}
+
+/// The ids of a frame: of the rows that it ends with, which made the rule fire, and before them its earliest. However many rows a week had
+/// before, who looks at the finding is to see what happened now.
+fn with_ends(earliest: &Smallest<(i64, EventId)>, ends: &Smallest<(i64, EventId)>) -> Smallest<(i64, EventId)> {
+    const ENDS_MAX: usize = Finding::EVENT_IDS_MAX / 2;
+    let ends = &ends.as_slice()[..ends.as_slice().len().min(ENDS_MAX)];
+    let before = earliest.as_slice().iter().filter(|id| !ends.contains(id));
+    before.take(Finding::EVENT_IDS_MAX - ends.len()).chain(ends).cloned().collect()
 }

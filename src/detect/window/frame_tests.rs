@@ -72,6 +72,21 @@ fn rows_at_one_time_are_peers_and_a_condition_may_ask_the_row_itself() {
 }
 
 #[test]
+fn a_finding_names_the_rows_that_its_frame_ends_with_and_before_them_the_earliest() {
+    let before = (0..14).map(|n| call(n / 2, &format!("c{n:02}"), json!({ "eventName": "Create" })));
+    let deletes = |number: i64| (0..number).map(|n| call(9, &format!("d{n}"), json!({ "eventName": "Delete" })));
+    let named = |number: i64| -> Vec<String> {
+        let mut detector = detector([burst("", "calls >= 3 AND eventName = 'Delete'")]);
+        let all: Vec<Value> = before.clone().chain(deletes(number)).collect();
+        let found = detector.observe(&[batch(&all)], NOON).remove(0);
+        assert_eq!((found.first_seen, found.last_seen, found.count), (at(0), at(9), 14 + number as u64));
+        found.event_ids.into_iter().map(|(_, id)| id).collect()
+    };
+    assert_eq!(named(1), ["c00", "c01", "c02", "c03", "c04", "c05", "c06", "c07", "c08", "d0"]);
+    assert_eq!(named(7), ["c00", "c01", "c02", "c03", "c04", "d0", "d1", "d2", "d3", "d4"]);
+}
+
+#[test]
 fn a_condition_that_may_become_false_waits_until_the_row_s_time_is_over() {
     let orphan = || burst("-- lateness = \"15m\"\n", "eventName = 'Delete' AND made = 0");
     let run = |events: &[(i64, &str)]| {
