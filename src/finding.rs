@@ -121,12 +121,12 @@ impl Finding {
     /// severity is the highest, counts add, and the lists keep their smallest members. `priority` and `terms` are
     /// cleared: triage computes them from the whole.
     ///
-    /// Findings of windows are whole already: the one with more rows stays, of equal ones the earlier window's. A window
-    /// that is told again with more rows thus replaces what was known of it, and telling one twice changes nothing.
+    /// Findings of windows are whole already, and one stays, as [`Finding::is_instead_of`] says. A window that is told again with
+    /// more rows thus replaces what was known of it, and telling one twice changes nothing.
     pub fn fold(&mut self, mut other: Finding) {
         assert_eq!(self.id, other.id, "only matches of one finding fold");
         if self.window.is_some() || other.window.is_some() {
-            if (other.count, Reverse(other.window)) > (self.count, Reverse(self.window)) {
+            if other.is_instead_of(self) {
                 *self = other;
             }
             self.priority = 0;
@@ -145,6 +145,26 @@ impl Finding {
         self.settle_lists();
         self.priority = 0;
         self.terms.clear();
+    }
+
+    /// Whether this stays of two findings of windows: the one with more rows, of equal ones the earlier window's. Of different
+    /// frames it is the graver one first: each was judged with the row that it ends with, and many harmless rows behind a grave one
+    /// do not make it less. A window that has not ended may still become harmless by rows of its own.
+    fn is_instead_of(&self, known: &Finding) -> bool {
+        let rows = |finding: &Finding| (finding.count, Reverse(finding.window));
+        if self.window == known.window {
+            // rows at one time, of which the rule asks different things
+            return (self.count, self.severity) > (known.count, known.severity);
+        }
+        match self.is_of_frame() && known.is_of_frame() {
+            true => (self.severity, rows(self)) > (known.severity, rows(known)),
+            false => rows(self) > rows(known),
+        }
+    }
+
+    /// Whether it is of a frame, which ends with its last row. Other windows end behind it.
+    pub fn is_of_frame(&self) -> bool {
+        self.window.is_some_and(|(_, end)| end == self.last_seen)
     }
 
     /// Puts the lists of a finding fresh from a rule in the order and within the limits that [`Finding::fold`] keeps.

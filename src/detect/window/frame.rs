@@ -6,7 +6,8 @@
 //! has the frame that ends with all of them.
 //!
 //! Of the frames of one key in one period that hold, the finding shows the one with the most rows (and of those the
-//! earliest), so they are asked in that order, and the first that holds ends it.
+//! earliest), so they are asked in that order, and the first that holds ends it. Of a rule that gives each a severity it shows
+//! the gravest, for which all are asked.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,8 +149,9 @@ impl Windows {
     }
 
     /// Of each key and period of so many microseconds the frame that its finding shows, of those that these moments are in
-    /// and whose condition holds. Where the condition cannot be computed, all of them, so that it is told which fail.
-    pub fn bursts(&self, rule: &Windowed, period: i64, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
+    /// and whose condition holds; of a rule whose frames are `graded`, all that hold. Where the condition cannot be computed,
+    /// all of them, so that it is told which fail.
+    pub fn bursts(&self, rule: &Windowed, period: i64, graded: bool, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
         let mut bursts: BTreeMap<Burst, Vec<Frame>> = BTreeMap::new();
         for frame in self.framed(rule, false, changed) {
             bursts.entry((frame.key, frame.at.div_euclid(period))).or_default().push(frame);
@@ -174,7 +176,7 @@ impl Windows {
             let mut windows: Vec<Option<Window>> = windows.into_iter().map(Some).collect();
             for place in holding {
                 // where several of one burst hold, the first of them
-                if bursts.remove(&owners[place]).is_some() {
+                if graded || bursts.remove(&owners[place]).is_some() {
                     told.extend(windows[place].take());
                 }
             }
