@@ -80,7 +80,8 @@ type Who<'a> = (&'a str, &'a str, &'a str);
 
 impl<'a> History<'a> {
     /// Observed are the hours that had rows, and those in which the findings begin and end. A finding counts for as many
-    /// hours as it has matches, but no more than lie between its first and last: which of them had one is not kept.
+    /// hours as it has matches, but no more than lie between its first and last: which of them had one is not kept. One of a frame
+    /// counts for the hour that its frame ends in: what lies before, a week of it maybe, the rule looked back at.
     pub fn of(watched: &Watched, findings: impl Iterator<Item = &'a Finding>) -> History<'a> {
         let mut history = History::default();
         let mut beyond = BTreeSet::new();
@@ -88,6 +89,7 @@ impl<'a> History<'a> {
             let from = finding.first_seen.0.div_euclid(MICROS_PER_HOUR);
             let to = finding.last_seen.0.div_euclid(MICROS_PER_HOUR);
             beyond.extend([from, to].into_iter().filter(|hour| !watched.0.contains(hour)));
+            let from = if finding.is_of_frame() { to } else { from };
             let hours = finding.count.min((to - from).unsigned_abs() + 1);
             *history.fired.entry(who(finding)).or_default() += hours;
         }
@@ -207,6 +209,10 @@ pub fn explanation(finding: &Finding) -> String {
         count if finding.first_seen == finding.last_seen => {
             text.push_str(&format!(", {count} times at {}.", finding.first_seen))
         }
+        count if finding.is_of_frame() => {
+            let (last, first) = (finding.last_seen, finding.first_seen);
+            text.push_str(&format!(", at {last}, the last of {count} times since {first}."))
+        }
         count => text.push_str(&format!(", {count} times between {} and {}.", finding.first_seen, finding.last_seen)),
     }
     let terms: Vec<_> =
@@ -255,6 +261,24 @@ mod tests {
         check(Severity::Medium, 24, 45, 103.0);
         check(Severity::High, 24, 24, 22.0);
         check(Severity::Critical, 240, 240, 2.0);
+    }
+
+    #[test]
+    fn a_rule_that_looks_back_fired_in_the_hour_of_its_row() {
+        let mut found = finding("ci", 0);
+        found.last_seen = Timestamp(100 * MICROS_PER_HOUR);
+        (found.count, found.window) = (50, Some((Timestamp(0), found.last_seen)));
+        let why = |found: &Finding| {
+            let history = History::of(&Watched((0..=100).collect()), [found].into_iter());
+            ranked(found, &history, &[], &Feedback::default()).terms[2].why.clone()
+        };
+        assert_eq!(why(&found), "this rule fired on this actor in 1 of 101 hours observed");
+        let text = explanation(&found);
+        let when = ", at 1970-01-05T04:00:00Z, the last of 50 times since 1970-01-01T00:00:00Z.";
+        assert!(text.contains(when), "{text}");
+        // of a window that ends behind its rows these are all its own
+        found.window = Some((Timestamp(0), Timestamp(168 * MICROS_PER_HOUR)));
+        assert_eq!(why(&found), "this rule fired on this actor in 50 of 101 hours observed");
     }
 
     #[test]
