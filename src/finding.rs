@@ -112,6 +112,8 @@ pub struct Finding {
 
 impl Finding {
     pub const RESOURCES_MAX: usize = 20;
+    /// Of a rule over windows that names them by `sample`, which keeps so many.
+    pub const SAMPLED_MAX: usize = 10;
     pub const SESSIONS_MAX: usize = 10;
     pub const ASSUMED_BY_MAX: usize = 10;
     pub const EVENT_IDS_MAX: usize = 10;
@@ -186,9 +188,10 @@ impl Finding {
         )
     }
 
-    /// Whether `resources` may lack some: it has as many as it can.
+    /// Whether `resources` may lack some: it has as many as it can, or as a sample of a window can.
     pub fn has_more_resources(&self) -> bool {
-        self.resources.len() >= Finding::RESOURCES_MAX
+        let max = if self.window.is_some() { Finding::SAMPLED_MAX } else { Finding::RESOURCES_MAX };
+        self.resources.len() >= max
     }
 
     /// The actor as people say it: `role/name`, `user/name`, `root`, or whatever the log calls it. People who act in a role

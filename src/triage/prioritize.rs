@@ -228,6 +228,7 @@ mod tests {
     use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
 
     use super::*;
+    use crate::finding::Resource;
     use crate::finding::tests::one_match;
     use crate::logs::cloudtrail::CLOUDTRAIL;
     use crate::time::Timestamp;
@@ -319,5 +320,10 @@ mod tests {
         assert!(text.ends_with("Next: Ask the owner."), "{text}");
         found.sessions = vec!["i-0123".into()];
         assert!(explanation(&found).starts_with("Something was changed: by eve in session i-0123 from"));
+        found.resources = (0..10).map(|n| Resource(format!("i-{n}"))).collect();
+        assert!(explanation(&found).contains(" on i-0 and 9 more in"), "{}", explanation(&found));
+        // ten are all that a sample has
+        found.window = Some((found.first_seen, Timestamp(MICROS_PER_HOUR)));
+        assert!(explanation(&found).contains(" on i-0 and at least 9 more in"), "{}", explanation(&found));
     }
 }
