@@ -100,7 +100,7 @@ pub struct Finding {
     /// Of a rule over windows: the window, start and end, whose rows these are; `count` is their number.
     pub window: Option<(Timestamp, Timestamp)>,
     /// The earliest matches' record ids, at most [`Finding::EVENT_IDS_MAX`], distinct, in (time, id) order; none is
-    /// before `first_seen`. Of a frame the rows that it ends with are among them.
+    /// before `first_seen`. Of a window the last row is among them, and of a frame the rows that it ends with.
     pub event_ids: Vec<(Timestamp, String)>,
     pub tags: Vec<String>,
     pub remedy: String,

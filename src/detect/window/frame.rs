@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::bytes::{Reader, Writer};
+use super::ends::Ends;
 use super::group::Group;
 use super::plan::{Framed, Span, Window, Windowed};
-use super::smallest::Smallest;
 use super::state::{Key, Windows, bytes_of};
 use super::text::EventId;
 use crate::finding::Finding;
@@ -255,16 +255,16 @@ impl Windows {
         let groups = self.groups(frame.key, start, frame.at, slide, frame.at.div_euclid(slide));
         let mut group = (*groups.first().expect("a frame has the row that it ends with")).clone();
         groups[1..].iter().for_each(|more| group.merge(more));
-        group.event_ids = with_ends(&group.event_ids, &frame.ends.group.event_ids);
+        group.event_ids = with_asked(&group.event_ids, &frame.ends.group.event_ids);
         Window { key: frame.key.clone(), start, row: frame.ends.row.clone(), group, first_seen: false, score: None }
     }
 }
 
 /// The ids of a frame: of the rows that it ends with, which made the rule fire, and before them its earliest. However many rows a week had
 /// before, who looks at the finding is to see what happened now.
-fn with_ends(earliest: &Smallest<(i64, EventId)>, ends: &Smallest<(i64, EventId)>) -> Smallest<(i64, EventId)> {
-    const ENDS_MAX: usize = Finding::EVENT_IDS_MAX / 2;
-    let ends = &ends.as_slice()[..ends.as_slice().len().min(ENDS_MAX)];
-    let before = earliest.as_slice().iter().filter(|id| !ends.contains(id));
-    before.take(Finding::EVENT_IDS_MAX - ends.len()).chain(ends).cloned().collect()
+fn with_asked(earliest: &Ends<(i64, EventId)>, asked: &Ends<(i64, EventId)>) -> Ends<(i64, EventId)> {
+    const MOST: usize = Finding::EVENT_IDS_MAX / 2;
+    let asked = &asked.as_slice()[..asked.as_slice().len().min(MOST)];
+    let before = earliest.as_slice().iter().filter(|id| !asked.contains(id));
+    before.take(Finding::EVENT_IDS_MAX - asked.len()).chain(asked).cloned().collect()
 }
