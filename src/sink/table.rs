@@ -185,12 +185,13 @@ pub fn explain(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     let whose = match finding.window {
         Some(_) if finding.is_of_frame() => "last match, and of those before it that were counted",
         Some(_) => "window",
+        None if finding.gravest.is_some() => "gravest match",
         None => "earliest match",
     };
     writeln!(out, "\nevidence of the {whose}:")?;
     finding.evidence.iter().try_for_each(|(name, value)| writeln!(out, "  {name:<24} {}", plain(value)))?;
     writeln!(out, "\nevents (matches in all: {}):", finding.count)?;
-    finding.event_ids.iter().try_for_each(|(time, id)| writeln!(out, "  {time}  {}", plain(id)))?;
+    finding.events().iter().try_for_each(|(time, id)| writeln!(out, "  {time}  {}", plain(id)))?;
     writeln!(out, "\ntags: {}\nnext: {}", finding.tags.join(" "), finding.remedy)
 }
 

@@ -102,9 +102,7 @@ impl Story {
             related: related(incident, identities),
             benign: capped(distinct(benign)),
             next: capped(next(incident)),
-            events: distinct(
-                incident.findings.iter().flat_map(|found| found.event_ids.iter().map(|(_, id)| id.clone())),
-            ),
+            events: distinct(incident.findings.iter().flat_map(Finding::events).map(|(_, id)| id.to_owned())),
         }
     }
 }
