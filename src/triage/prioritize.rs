@@ -81,21 +81,43 @@ type Who<'a> = (&'a str, &'a str, &'a str);
 impl<'a> History<'a> {
     /// Observed are the hours that had rows, and those in which the findings begin and end. A finding counts for as many
     /// hours as it has matches, but no more than lie between its first and last: which of them had one is not kept. One of a frame
-    /// counts for the hour that its frame ends in: what lies before, a week of it maybe, the rule looked back at.
+    /// counts for the hour that its frame ends in: what lies before, a week of it maybe, the rule looked back at. Findings that
+    /// overlap, as those of many resources within one hour do, count together for no more hours than they lie in.
     pub fn of(watched: &Watched, findings: impl Iterator<Item = &'a Finding>) -> History<'a> {
         let mut history = History::default();
         let mut beyond = BTreeSet::new();
+        let mut stretches: HashMap<Who, Vec<Stretch>> = HashMap::new();
         for finding in findings {
             let from = finding.first_seen.0.div_euclid(MICROS_PER_HOUR);
             let to = finding.last_seen.0.div_euclid(MICROS_PER_HOUR);
             beyond.extend([from, to].into_iter().filter(|hour| !watched.0.contains(hour)));
             let from = if finding.is_of_frame() { to } else { from };
             let hours = finding.count.min((to - from).unsigned_abs() + 1);
-            *history.fired.entry(who(finding)).or_default() += hours;
+            stretches.entry(who(finding)).or_default().push((from, to, hours));
         }
+        history.fired = stretches.into_iter().map(|(who, stretches)| (who, hours_of(stretches))).collect();
         history.hours_observed = (watched.0.len() + beyond.len()) as u64;
         history
     }
+}
+
+/// The first hour and the last, and how many of them had a match at most.
+type Stretch = (i64, i64, u64);
+
+fn hours_of(mut stretches: Vec<Stretch>) -> u64 {
+    let hours_in = |(from, to, hours): Stretch| hours.min((to - from).unsigned_abs() + 1);
+    stretches.sort_unstable();
+    let (mut all, mut open) = (0, None::<Stretch>);
+    for (from, to, hours) in stretches {
+        open = Some(match open {
+            Some((first, last, more)) if from <= last => (first, last.max(to), more + hours),
+            before => {
+                all += before.map_or(0, hours_in);
+                (from, to, hours)
+            }
+        });
+    }
+    all + open.map_or(0, hours_in)
 }
 
 fn who(finding: &Finding) -> Who<'_> {
@@ -280,6 +302,21 @@ mod tests {
         // of a window that ends behind its rows these are all its own
         found.window = Some((Timestamp(0), Timestamp(168 * MICROS_PER_HOUR)));
         assert_eq!(why(&found), "this rule fired on this actor in 50 of 101 hours observed");
+    }
+
+    #[test]
+    fn what_is_done_to_many_in_one_hour_is_no_habit() {
+        let of_key = |key: u8, hour: i64| Finding { id: crate::finding::FindingId([key; 16]), ..finding("eve", hour) };
+        let mut all: Vec<Finding> = (0..30).map(|key| of_key(key, 20)).collect();
+        let fired = |all: &[Finding]| {
+            let history = History::of(&Watched((0..24).collect()), all.iter());
+            rarity(&all[0], &history).why
+        };
+        assert_eq!(fired(&all), "this rule fired on this actor in 1 of 24 hours observed");
+        all.push(of_key(99, 22));
+        all[0].last_seen = Timestamp(21 * MICROS_PER_HOUR);
+        all[0].count = 9;
+        assert_eq!(fired(&all), "this rule fired on this actor in 3 of 24 hours observed");
     }
 
     #[test]
