@@ -527,7 +527,8 @@ mod tests {
             let all: Vec<_> = (0..60)
                 .map(|n| {
                     let time = Timestamp(n * 7 % 60 * HOUR);
-                    one_match("cloudtrail/x", actors[n as usize % 3], time, &format!("e{n:03}"))
+                    let severity = if n % 5 == 2 { Severity::High } else { Severity::Medium };
+                    Finding { severity, ..one_match("cloudtrail/x", actors[n as usize % 3], time, &format!("e{n:03}")) }
                 })
                 .collect();
             let mut whole = triage();
