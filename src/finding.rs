@@ -89,6 +89,9 @@ pub struct Finding {
     /// At most [`Finding::RESOURCES_MAX`], distinct, in the order of their text: an order of arrival would make the
     /// finding depend on how its matches were read.
     pub resources: Vec<Resource>,
+    /// Of a rule over windows these are the first and the last row of the window. A frame ends with the row that made the rule
+    /// fire, so that the first may lie as far back as the rule looks.
+    ///
     /// 1970-01-01T00:00:00Z where the log gives no time that can be read: so it is in every format but the table.
     pub first_seen: Timestamp,
     pub last_seen: Timestamp,
@@ -96,12 +99,15 @@ pub struct Finding {
     pub count: u64,
     /// Of a rule over windows: the window, start and end, whose rows these are; `count` is their number.
     pub window: Option<(Timestamp, Timestamp)>,
+    /// When the match was that describes the finding, and its record's id, where that is not the earliest: a graver one came
+    /// behind it.
+    pub gravest: Option<(Timestamp, Option<String>)>,
     /// The earliest matches' record ids, at most [`Finding::EVENT_IDS_MAX`], distinct, in (time, id) order; none is
-    /// before `first_seen`.
+    /// before `first_seen`. Of a window the last row is among them, and of a frame the rows that it ends with.
     pub event_ids: Vec<(Timestamp, String)>,
     pub tags: Vec<String>,
     pub remedy: String,
-    /// Selected columns of the earliest match.
+    /// Selected columns of the gravest match, of equal ones the earliest.
     pub evidence: Vec<(String, String)>,
     /// Why the priority is what it is; filled by triage.
     pub terms: Vec<Term>,
@@ -109,21 +115,24 @@ pub struct Finding {
 
 impl Finding {
     pub const RESOURCES_MAX: usize = 20;
+    /// Of a rule over windows that names them by `sample`, which keeps so many.
+    pub const SAMPLED_MAX: usize = 10;
     pub const SESSIONS_MAX: usize = 10;
     pub const ASSUMED_BY_MAX: usize = 10;
     pub const EVENT_IDS_MAX: usize = 10;
 
     /// Adds the matches of `other`, which has the same id. Any order and any grouping of folds gives the same finding:
-    /// what describes a single match (title, region, actor, source address, evidence, ...) comes from the earliest one,
-    /// severity is the highest, counts add, and the lists keep their smallest members. `priority` and `terms` are
-    /// cleared: triage computes them from the whole.
+    /// what describes a single match (title, region, actor, source address, evidence, ...) comes from the one of the highest
+    /// severity, of equal ones the earliest: a rule calls what was tried otherwise than what was done. Severity is the
+    /// highest, counts add, and the lists keep their smallest members. `priority` and `terms` are cleared: triage computes
+    /// them from the whole.
     ///
-    /// Findings of windows are whole already: the one with more rows stays, of equal ones the earlier window's. A window
-    /// that is told again with more rows thus replaces what was known of it, and telling one twice changes nothing.
+    /// Findings of windows are whole already, and one stays, as [`Finding::is_instead_of`] says. A window that is told again with
+    /// more rows thus replaces what was known of it, and telling one twice changes nothing.
     pub fn fold(&mut self, mut other: Finding) {
         assert_eq!(self.id, other.id, "only matches of one finding fold");
         if self.window.is_some() || other.window.is_some() {
-            if (other.count, Reverse(other.window)) > (self.count, Reverse(self.window)) {
+            if other.is_instead_of(self) {
                 *self = other;
             }
             self.priority = 0;
@@ -133,15 +142,39 @@ impl Finding {
         if other.lead() < self.lead() {
             std::mem::swap(self, &mut other);
         }
+        let (time, id) = self.described();
+        let id = id.cloned();
         self.severity = self.severity.max(other.severity);
+        self.first_seen = self.first_seen.min(other.first_seen);
         self.last_seen = self.last_seen.max(other.last_seen);
         self.count = self.count.saturating_add(other.count);
         self.event_ids.append(&mut other.event_ids);
         self.resources.append(&mut other.resources);
         self.sessions.append(&mut other.sessions);
         self.settle_lists();
+        self.describe_by(time, id);
         self.priority = 0;
         self.terms.clear();
+    }
+
+    /// Whether this stays of two findings of windows: the one with more rows, of equal ones the earlier window's. Of different
+    /// frames it is the graver one first: each was judged with the row that it ends with, and many harmless rows behind a grave one
+    /// do not make it less. A window that has not ended may still become harmless by rows of its own.
+    fn is_instead_of(&self, known: &Finding) -> bool {
+        let rows = |finding: &Finding| (finding.count, Reverse(finding.window));
+        if self.window == known.window {
+            // rows at one time, of which the rule asks different things
+            return (self.count, self.severity) > (known.count, known.severity);
+        }
+        match self.is_of_frame() && known.is_of_frame() {
+            true => (self.severity, rows(self)) > (known.severity, rows(known)),
+            false => rows(self) > rows(known),
+        }
+    }
+
+    /// Whether it is of a frame, which ends with its last row. Other windows end behind it.
+    pub fn is_of_frame(&self) -> bool {
+        self.window.is_some_and(|(_, end)| end == self.last_seen)
     }
 
     /// Puts the lists of a finding fresh from a rule in the order and within the limits that [`Finding::fold`] keeps.
@@ -151,21 +184,50 @@ impl Finding {
         keep_smallest(&mut self.sessions, Finding::SESSIONS_MAX);
     }
 
-    /// Orders findings of one id by their earliest match. It looks at every field that `fold` takes from that match, so
-    /// two that compare equal are the same. An id at `first_seen` goes before none: the folded finding then has the id of
-    /// the match that describes it.
+    /// Time and id of the match that describes it.
+    fn described(&self) -> (Timestamp, Option<&String>) {
+        if let Some((time, id)) = &self.gravest {
+            return (*time, id.as_ref());
+        }
+        let first = self.event_ids.iter().filter(|(time, _)| *time == self.first_seen).map(|(_, id)| id).min();
+        (self.first_seen, first)
+    }
+
+    /// Notes which match describes it, when `first_seen` and `event_ids` are those of all.
+    pub fn describe_by(&mut self, time: Timestamp, id: Option<String>) {
+        self.gravest = None;
+        let is_earliest = self.described() == (time, id.as_ref());
+        self.gravest = (!is_earliest).then_some((time, id));
+    }
+
+    /// Times and ids of records to look at: `event_ids`, and the match that describes it, in place of the last where there is no room.
+    pub fn events(&self) -> Vec<(Timestamp, &str)> {
+        let mut events: Vec<(Timestamp, &str)> = self.event_ids.iter().map(|(time, id)| (*time, id.as_str())).collect();
+        if let Some((time, Some(id))) = &self.gravest
+            && !events.contains(&(*time, id.as_str()))
+        {
+            events.truncate(Finding::EVENT_IDS_MAX - 1);
+            events.push((*time, id.as_str()));
+        }
+        events
+    }
+
+    /// Orders findings of one id by the match that describes them. It looks at every field that `fold` takes from that match,
+    /// so two that compare equal are the same. An id goes before none: the folded finding then has the id of the match that
+    /// describes it.
     fn lead(&self) -> impl Ord + '_ {
-        let id = self.event_ids.iter().filter(|(time, _)| *time == self.first_seen).map(|(_, id)| id).min();
+        let (time, id) = self.described();
         (
-            (self.first_seen, id.is_none(), id, &self.evidence, &self.title),
+            (Reverse(self.severity), time, id.is_none(), id, &self.evidence, &self.title),
             (&self.account, &self.region, &self.actor, &self.source_ip),
             (&self.rule, Reverse(self.confidence as u8), &self.tags, &self.remedy),
         )
     }
 
-    /// Whether `resources` may lack some: it has as many as it can.
+    /// Whether `resources` may lack some: it has as many as it can, or as a sample of a window can.
     pub fn has_more_resources(&self) -> bool {
-        self.resources.len() >= Finding::RESOURCES_MAX
+        let max = if self.window.is_some() { Finding::SAMPLED_MAX } else { Finding::RESOURCES_MAX };
+        self.resources.len() >= max
     }
 
     /// The actor as people say it: `role/name`, `user/name`, `root`, or whatever the log calls it. People who act in a role
@@ -321,6 +383,7 @@ pub(crate) mod tests {
             last_seen: time,
             count: 1,
             window: None,
+            gravest: None,
             event_ids: vec![(time, event.to_owned())],
             tags: vec!["attack.persistence".into()],
             remedy: "Ask the owner.".into(),
@@ -330,19 +393,32 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_earliest_match_describes_the_finding_and_the_worst_grades_it() {
+    fn the_worst_match_describes_the_finding_and_of_equal_ones_the_earliest() {
         let at = |second| Timestamp::from_seconds(second);
         let mut later = one_match("cloudtrail/x", "a", at(20), "e2");
         later.severity = Severity::High;
         later.resources = vec![Resource("b".into()), Resource("a".into())];
         let earlier = one_match("cloudtrail/x", "a", at(10), "e9");
         later.fold(earlier);
-        assert_eq!(later.evidence, [("eventid".to_owned(), "e9".to_owned())]);
+        assert_eq!(later.evidence, [("eventid".to_owned(), "e2".to_owned())]);
         assert_eq!((later.severity, later.count), (Severity::High, 2));
         assert_eq!((later.first_seen, later.last_seen), (at(10), at(20)));
         assert_eq!(later.event_ids, [(at(10), "e9".to_owned()), (at(20), "e2".to_owned())]);
+        assert_eq!(later.gravest, Some((at(20), Some("e2".to_owned()))));
         let names: Vec<_> = later.resources.iter().map(|resource| resource.0.as_str()).collect();
         assert_eq!(names, ["a", "arn:aws:iam::111122223333:user/eve", "b"]);
+        let mut last = one_match("cloudtrail/x", "a", at(90), "e4");
+        last.severity = Severity::High;
+        later.fold(last);
+        assert_eq!((later.evidence[0].1.as_str(), later.count), ("e2", 3));
+        // it is named however many come before it
+        (11..20).for_each(|second| later.fold(one_match("cloudtrail/x", "a", at(second), &format!("f{second}"))));
+        assert_eq!((later.event_ids.len(), later.event_ids[9].1.as_str()), (10, "f19"));
+        assert_eq!((later.events().len(), later.events()[9]), (10, (at(20), "e2")));
+        let mut two = [one_match("cloudtrail/x", "a", at(20), "e2"), one_match("cloudtrail/x", "a", at(10), "e9")];
+        let [one, other] = &mut two;
+        one.fold(other.clone());
+        assert_eq!((one.evidence[0].1.as_str(), one.gravest.as_ref()), ("e9", None));
     }
 
     fn matches() -> impl Strategy<Value = Vec<Finding>> {

@@ -1,7 +1,7 @@
 -- title    = "Account left its organization"
 -- severity = "critical"
 -- tags     = ["attack.defense_evasion", "attack.impact", "attack.t1666", "attack.t1562"]
--- remedy   = "Service control policies and the organization's trail no longer hold in this account. Contain the principal, invite the account back from the management account, and review what was done since."
+-- remedy   = "Contain the principal. If the account has left: service control policies and the organization's trail no longer hold in it, so invite it back from the management account, and review what was done since."
 SELECT eventTime, errorCode, sourceIPAddress, userAgent,
        account AS resource,
        CASE WHEN errorCode IS NULL THEN 'critical' ELSE 'medium' END AS severity,

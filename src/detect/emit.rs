@@ -1,5 +1,6 @@
 //! Rows that a rule selected → findings: ids and counts for each match, evidence for the match that describes a finding.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -89,8 +90,8 @@ pub fn findings(
     }
     let groups = alike.rows();
 
-    // the order of `Finding::fold`: of equal times, a match with an id leads
-    let lead = |index: &usize| (times[*index], ids.get(*index).is_none(), ids.get(*index));
+    // the order of `Finding::fold`: the gravest leads, then the earliest, and of equal times a match with an id
+    let lead = |index: &usize| (Reverse(severities[*index]), times[*index], ids.get(*index).is_none(), ids.get(*index));
     let leaders = |matches: &[usize]| -> Vec<usize> {
         let first = matches.iter().map(lead).min();
         matches.iter().copied().filter(|index| Some(lead(index)) == first).collect()
@@ -119,6 +120,7 @@ pub fn findings(
             last_seen: times[*leader],
             count: 1,
             window: None,
+            gravest: None,
             event_ids: ids.get(*leader).map(|id| (times[*leader], id.to_owned())).into_iter().collect(),
             tags: rule.rule.tags.clone(),
             remedy: rule.rule.remedy.clone(),
@@ -131,6 +133,7 @@ pub fn findings(
         });
         let mut finding = finding.expect("a group has a leader");
         finding.count = matches.len() as u64;
+        finding.first_seen = matches.iter().map(|index| times[*index]).min().expect("a group has a match");
         finding.last_seen = matches.iter().map(|index| times[*index]).max().expect("a group has a match");
         finding.severity = matches.iter().map(|index| severities[*index]).max().expect("a group has a match");
         let mut earliest = Smallest::default();
@@ -140,6 +143,7 @@ pub fn findings(
             earliest.add_with(Finding::EVENT_IDS_MAX, |known: &(Timestamp, &str)| known.cmp(&one), || one);
         }
         finding.event_ids = earliest.as_slice().iter().map(|(time, id)| (*time, (*id).to_owned())).collect();
+        finding.describe_by(times[leaders[0]], ids.get(leaders[0]).map(str::to_owned));
         // all of them, past the limit too: triage asks whether every one is suppressed
         finding.resources = resources.of_rows(matches).into_iter().map(|text| Resource(text.to_owned())).collect();
         finding.sessions =

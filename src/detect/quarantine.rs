@@ -203,6 +203,7 @@ fn of_weir(own: &str, rule: &Rule, why: &str, period: i64, at: Place) -> Finding
         last_seen: at.time,
         count: 1,
         window: None,
+        gravest: None,
         event_ids: at.event_id.map(|id| (at.time, id)).into_iter().collect(),
         tags: vec!["weir.health".into()],
         remedy: String::new(),

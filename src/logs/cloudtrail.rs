@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, RecordBatch, StringArray, StringViewArray,
+    TimestampMicrosecondArray,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
@@ -53,10 +54,10 @@ struct Window {
     window_start: Option<String>,
 }
 
-/// Makes an empty error code null, as it is in CSV and Parquet, and gives aggregated events the time at which their window begins, and
+/// Makes an error code that says there is none null, as it is in CSV and Parquet, and gives aggregated events the time at which their window begins, and
 /// the account that received them.
 pub fn settled(batch: Batch) -> Batch {
-    let batch = without_empty_codes(batch);
+    let batch = without_codes_of_none(batch);
     let kinds = batch.rows.column_by_name("eventtype").expect("a column of the table").as_dictionary::<Int32Type>();
     let names = kinds.values().as_string::<i32>();
     if !names.iter().any(|name| name == Some(AGGREGATED)) {
@@ -80,17 +81,32 @@ pub fn settled(batch: Batch) -> Batch {
     Batch { rows, ..batch }
 }
 
-fn without_empty_codes(batch: Batch) -> Batch {
-    let place = batch.rows.schema().index_of("errorcode").expect("a column of the table");
-    let codes = batch.rows.column(place).as_dictionary::<Int32Type>();
+/// Exports write a call that succeeded with an empty code, or with the word `null` as a text, then for its message too: such calls
+/// would all be errors.
+fn without_codes_of_none(batch: Batch) -> Batch {
+    let place = |name: &str| batch.rows.schema().index_of(name).expect("a column of the table");
+    let (code, message) = (place("errorcode"), place("errormessage"));
+    let codes = batch.rows.column(code).as_dictionary::<Int32Type>();
     let names = codes.values().as_string::<i32>();
-    let Some(empty) = names.iter().position(|name| name == Some("")) else { return batch };
-    let keys: Int32Array = codes.keys().iter().map(|key| key.filter(|key| *key as usize != empty)).collect();
-    let codes = DictionaryArray::new(keys, codes.values().clone());
+    let is_none = |name: Option<&str>| name.is_some_and(|name| name.is_empty() || is_null_word(name));
+    let none: Vec<bool> = names.iter().map(is_none).collect();
+    if !none.contains(&true) {
+        return batch;
+    }
+    let keys: Int32Array = codes.keys().iter().map(|key| key.filter(|key| !none[*key as usize])).collect();
     let mut columns = batch.rows.columns().to_vec();
-    columns[place] = Arc::new(codes);
+    columns[code] = Arc::new(DictionaryArray::new(keys, codes.values().clone()));
+    if names.iter().flatten().any(is_null_word) {
+        let messages = batch.rows.column(message).as_string_view().iter();
+        let messages: StringViewArray = messages.map(|text| text.filter(|text| !is_null_word(text))).collect();
+        columns[message] = Arc::new(messages);
+    }
     let rows = RecordBatch::try_new(batch.rows.schema(), columns).expect("the columns keep their kinds");
     Batch { rows, ..batch }
+}
+
+fn is_null_word(text: &str) -> bool {
+    text.eq_ignore_ascii_case("null")
 }
 
 fn times(column: &ArrayRef, said: &[Option<Aggregated>]) -> ArrayRef {

@@ -75,7 +75,7 @@ impl<'a> From<&'a Finding> for Shown<'a> {
             last_seen: finding.last_seen.to_string(),
             count: finding.count,
             window: finding.window.map(|(start, end)| [start.to_string(), end.to_string()]),
-            event_ids: finding.event_ids.iter().map(|(_, id)| id.as_str()).collect(),
+            event_ids: finding.events().into_iter().map(|(_, id)| id).collect(),
             tags: &finding.tags,
             evidence: &finding.evidence,
             explanation: explanation(finding),

@@ -107,6 +107,7 @@ fn finding(line: &[u8]) -> Result<Finding, String> {
         last_seen: time(&line.last_seen)?,
         count: line.count,
         window,
+        gravest: None,
         event_ids: line.event_ids.into_iter().map(|id| (first_seen, id)).collect(),
         tags: line.tags,
         remedy: line.remedy,

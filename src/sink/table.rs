@@ -101,7 +101,7 @@ fn row(finding: &Finding) -> Vec<String> {
         or_dash(&finding.who()),
         from(finding),
         on(finding),
-        when(finding.first_seen),
+        when(if finding.is_of_frame() { finding.last_seen } else { finding.first_seen }),
         finding.count.to_string(),
     ]
 }
@@ -182,10 +182,16 @@ pub fn explain(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(out, "\nresources:")?;
     finding.resources.iter().try_for_each(|resource| writeln!(out, "  {}", plain(&resource.0)))?;
-    writeln!(out, "\nevidence of the earliest match:")?;
+    let whose = match finding.window {
+        Some(_) if finding.is_of_frame() => "last match, and of those before it that were counted",
+        Some(_) => "window",
+        None if finding.gravest.is_some() => "gravest match",
+        None => "earliest match",
+    };
+    writeln!(out, "\nevidence of the {whose}:")?;
     finding.evidence.iter().try_for_each(|(name, value)| writeln!(out, "  {name:<24} {}", plain(value)))?;
     writeln!(out, "\nevents (matches in all: {}):", finding.count)?;
-    finding.event_ids.iter().try_for_each(|(time, id)| writeln!(out, "  {time}  {}", plain(id)))?;
+    finding.events().iter().try_for_each(|(time, id)| writeln!(out, "  {time}  {}", plain(id)))?;
     writeln!(out, "\ntags: {}\nnext: {}", finding.tags.join(" "), finding.remedy)
 }
 
@@ -246,6 +252,24 @@ mod tests {
         let id = found.id.to_string();
         assert!(row(160).ends_with(&format!("  1      {}", &id[..8])), "{}", row(160));
         assert!(!row(80).contains(&id[..8]), "{}", row(80));
+    }
+
+    #[test]
+    fn what_looks_back_shows_when_it_fired() {
+        let mut found = one_match("a/b", "bob", Timestamp::from_seconds(10), "e");
+        found.last_seen = Timestamp::from_seconds(86_399);
+        (found.count, found.window) = (2, Some((Timestamp(0), found.last_seen)));
+        let text = shown(std::slice::from_ref(&found), Look::default());
+        assert!(text.contains("1970-01-01 23:59:59"), "{text}");
+        let explained = |found: &Finding| {
+            let mut out = Vec::new();
+            explain(found, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert!(explained(&found).contains("\nevidence of the last match, and"), "{}", explained(&found));
+        found.window = Some((Timestamp(0), Timestamp::from_seconds(86_400)));
+        assert!(explained(&found).contains("\nevidence of the window:\n"), "{}", explained(&found));
+        assert!(shown(&[found], Look::default()).contains("1970-01-01 00:00:10"));
     }
 
     #[test]

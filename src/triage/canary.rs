@@ -189,6 +189,7 @@ impl Canary {
             last_seen: from,
             count: 1,
             window: None,
+            gravest: None,
             event_ids: Vec::new(),
             tags: vec!["weir.health".into()],
             remedy: format!(

@@ -414,6 +414,8 @@ struct SavedFinding {
     count: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     window: Option<(i64, i64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gravest: Option<(i64, Option<String>)>,
     event_ids: Vec<(i64, String)>,
     tags: Vec<String>,
     remedy: String,
@@ -443,6 +445,7 @@ impl From<&Open> for SavedFinding {
             last_seen: finding.last_seen.0,
             count: finding.count,
             window: finding.window.map(|(start, end)| (start.0, end.0)),
+            gravest: finding.gravest.map(|(time, id)| (time.0, id)),
             event_ids: finding.event_ids.into_iter().map(|(time, id)| (time.0, id)).collect(),
             tags: finding.tags,
             remedy: finding.remedy,
@@ -485,6 +488,7 @@ impl TryFrom<SavedFinding> for Open {
             last_seen: Timestamp(saved.last_seen),
             count: saved.count,
             window: saved.window.map(|(start, end)| (Timestamp(start), Timestamp(end))),
+            gravest: saved.gravest.map(|(time, id)| (Timestamp(time), id)),
             event_ids: saved.event_ids.into_iter().map(|(time, id)| (Timestamp(time), id)).collect(),
             tags: saved.tags,
             remedy: saved.remedy,
@@ -523,7 +527,8 @@ mod tests {
             let all: Vec<_> = (0..60)
                 .map(|n| {
                     let time = Timestamp(n * 7 % 60 * HOUR);
-                    one_match("cloudtrail/x", actors[n as usize % 3], time, &format!("e{n:03}"))
+                    let severity = if n % 5 == 2 { Severity::High } else { Severity::Medium };
+                    Finding { severity, ..one_match("cloudtrail/x", actors[n as usize % 3], time, &format!("e{n:03}")) }
                 })
                 .collect();
             let mut whole = triage();

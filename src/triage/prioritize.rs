@@ -80,20 +80,44 @@ type Who<'a> = (&'a str, &'a str, &'a str);
 
 impl<'a> History<'a> {
     /// Observed are the hours that had rows, and those in which the findings begin and end. A finding counts for as many
-    /// hours as it has matches, but no more than lie between its first and last: which of them had one is not kept.
+    /// hours as it has matches, but no more than lie between its first and last: which of them had one is not kept. One of a frame
+    /// counts for the hour that its frame ends in: what lies before, a week of it maybe, the rule looked back at. Findings that
+    /// overlap, as those of many resources within one hour do, count together for no more hours than they lie in.
     pub fn of(watched: &Watched, findings: impl Iterator<Item = &'a Finding>) -> History<'a> {
         let mut history = History::default();
         let mut beyond = BTreeSet::new();
+        let mut stretches: HashMap<Who, Vec<Stretch>> = HashMap::new();
         for finding in findings {
             let from = finding.first_seen.0.div_euclid(MICROS_PER_HOUR);
             let to = finding.last_seen.0.div_euclid(MICROS_PER_HOUR);
             beyond.extend([from, to].into_iter().filter(|hour| !watched.0.contains(hour)));
+            let from = if finding.is_of_frame() { to } else { from };
             let hours = finding.count.min((to - from).unsigned_abs() + 1);
-            *history.fired.entry(who(finding)).or_default() += hours;
+            stretches.entry(who(finding)).or_default().push((from, to, hours));
         }
+        history.fired = stretches.into_iter().map(|(who, stretches)| (who, hours_of(stretches))).collect();
         history.hours_observed = (watched.0.len() + beyond.len()) as u64;
         history
     }
+}
+
+/// The first hour and the last, and how many of them had a match at most.
+type Stretch = (i64, i64, u64);
+
+fn hours_of(mut stretches: Vec<Stretch>) -> u64 {
+    let hours_in = |(from, to, hours): Stretch| hours.min((to - from).unsigned_abs() + 1);
+    stretches.sort_unstable();
+    let (mut all, mut open) = (0, None::<Stretch>);
+    for (from, to, hours) in stretches {
+        open = Some(match open {
+            Some((first, last, more)) if from <= last => (first, last.max(to), more + hours),
+            before => {
+                all += before.map_or(0, hours_in);
+                (from, to, hours)
+            }
+        });
+    }
+    all + open.map_or(0, hours_in)
 }
 
 fn who(finding: &Finding) -> Who<'_> {
@@ -207,6 +231,10 @@ pub fn explanation(finding: &Finding) -> String {
         count if finding.first_seen == finding.last_seen => {
             text.push_str(&format!(", {count} times at {}.", finding.first_seen))
         }
+        count if finding.is_of_frame() => {
+            let (last, first) = (finding.last_seen, finding.first_seen);
+            text.push_str(&format!(", at {last}, the last of {count} times since {first}."))
+        }
         count => text.push_str(&format!(", {count} times between {} and {}.", finding.first_seen, finding.last_seen)),
     }
     let terms: Vec<_> =
@@ -222,6 +250,7 @@ mod tests {
     use arrow::array::{ArrayRef, RecordBatch, TimestampMicrosecondArray};
 
     use super::*;
+    use crate::finding::Resource;
     use crate::finding::tests::one_match;
     use crate::logs::cloudtrail::CLOUDTRAIL;
     use crate::time::Timestamp;
@@ -255,6 +284,39 @@ mod tests {
         check(Severity::Medium, 24, 45, 103.0);
         check(Severity::High, 24, 24, 22.0);
         check(Severity::Critical, 240, 240, 2.0);
+    }
+
+    #[test]
+    fn a_rule_that_looks_back_fired_in_the_hour_of_its_row() {
+        let mut found = finding("ci", 0);
+        found.last_seen = Timestamp(100 * MICROS_PER_HOUR);
+        (found.count, found.window) = (50, Some((Timestamp(0), found.last_seen)));
+        let why = |found: &Finding| {
+            let history = History::of(&Watched((0..=100).collect()), [found].into_iter());
+            ranked(found, &history, &[], &Feedback::default()).terms[2].why.clone()
+        };
+        assert_eq!(why(&found), "this rule fired on this actor in 1 of 101 hours observed");
+        let text = explanation(&found);
+        let when = ", at 1970-01-05T04:00:00Z, the last of 50 times since 1970-01-01T00:00:00Z.";
+        assert!(text.contains(when), "{text}");
+        // of a window that ends behind its rows these are all its own
+        found.window = Some((Timestamp(0), Timestamp(168 * MICROS_PER_HOUR)));
+        assert_eq!(why(&found), "this rule fired on this actor in 50 of 101 hours observed");
+    }
+
+    #[test]
+    fn what_is_done_to_many_in_one_hour_is_no_habit() {
+        let of_key = |key: u8, hour: i64| Finding { id: crate::finding::FindingId([key; 16]), ..finding("eve", hour) };
+        let mut all: Vec<Finding> = (0..30).map(|key| of_key(key, 20)).collect();
+        let fired = |all: &[Finding]| {
+            let history = History::of(&Watched((0..24).collect()), all.iter());
+            rarity(&all[0], &history).why
+        };
+        assert_eq!(fired(&all), "this rule fired on this actor in 1 of 24 hours observed");
+        all.push(of_key(99, 22));
+        all[0].last_seen = Timestamp(21 * MICROS_PER_HOUR);
+        all[0].count = 9;
+        assert_eq!(fired(&all), "this rule fired on this actor in 3 of 24 hours observed");
     }
 
     #[test]
@@ -295,5 +357,10 @@ mod tests {
         assert!(text.ends_with("Next: Ask the owner."), "{text}");
         found.sessions = vec!["i-0123".into()];
         assert!(explanation(&found).starts_with("Something was changed: by eve in session i-0123 from"));
+        found.resources = (0..10).map(|n| Resource(format!("i-{n}"))).collect();
+        assert!(explanation(&found).contains(" on i-0 and 9 more in"), "{}", explanation(&found));
+        // ten are all that a sample has
+        found.window = Some((found.first_seen, Timestamp(MICROS_PER_HOUR)));
+        assert!(explanation(&found).contains(" on i-0 and at least 9 more in"), "{}", explanation(&found));
     }
 }

@@ -170,10 +170,11 @@ impl Detector {
     /// The same, and what it took.
     pub(super) fn fired(&self, place: Place, groups: &BTreeSet<(Key, i64)>) -> (Vec<Finding>, RuleCost) {
         let start = Instant::now();
-        let (plan, _) = self.windowed(place);
+        let (plan, names) = self.windowed(place);
         let windows = &self.windows[&place];
+        let graded = names.iter().any(|name| name == "severity");
         let mut found = match plan.span.frame {
-            Some(_) => windows.bursts(plan, self.rule(place).rule.dedupe_micros, groups),
+            Some(_) => windows.bursts(plan, self.rule(place).rule.dedupe_micros, graded, groups),
             None => windows.windows(plan, false, groups),
         };
         // nothing happens to those that are not scored

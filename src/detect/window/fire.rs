@@ -74,6 +74,7 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
             last_seen: Timestamp(group.last),
             count: group.rows,
             window: Some((Timestamp(*start), Timestamp(end))),
+            gravest: None,
             event_ids: group
                 .event_ids
                 .as_slice()

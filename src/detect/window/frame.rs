@@ -6,7 +6,8 @@
 //! has the frame that ends with all of them.
 //!
 //! Of the frames of one key in one period that hold, the finding shows the one with the most rows (and of those the
-//! earliest), so they are asked in that order, and the first that holds ends it.
+//! earliest), so they are asked in that order, and the first that holds ends it. Of a rule that gives each a severity it shows
+//! the gravest, for which all are asked.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use hashbrown::HashMap;
 
 use super::bytes::{Reader, Writer};
+use super::ends::Ends;
 use super::group::Group;
 use super::plan::{Framed, Span, Window, Windowed};
 use super::state::{Key, Windows, bytes_of};
+use super::text::EventId;
+use crate::finding::Finding;
 use crate::time::Timestamp;
 
 /// Panes of one frame, when it begins with one.
@@ -130,8 +134,8 @@ struct Frame<'a> {
     key: &'a Key,
     /// The time of the rows that it ends with.
     at: i64,
-    /// What is asked of them.
-    row: &'a [u8],
+    /// Those of them of which the rule asks the same.
+    ends: &'a Moment,
     rows: u64,
 }
 
@@ -145,14 +149,17 @@ impl Windows {
     }
 
     /// Of each key and period of so many microseconds the frame that its finding shows, of those that these moments are in
-    /// and whose condition holds. Where the condition cannot be computed, all of them, so that it is told which fail.
-    pub fn bursts(&self, rule: &Windowed, period: i64, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
+    /// and whose condition holds; of a rule whose frames are `graded`, all that hold. Where the condition cannot be computed,
+    /// all of them, so that it is told which fail.
+    pub fn bursts(&self, rule: &Windowed, period: i64, graded: bool, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
         let mut bursts: BTreeMap<Burst, Vec<Frame>> = BTreeMap::new();
         for frame in self.framed(rule, false, changed) {
             bursts.entry((frame.key, frame.at.div_euclid(period))).or_default().push(frame);
         }
         // the next to be asked is the last
-        bursts.values_mut().for_each(|frames| frames.sort_by_key(|frame| (frame.rows, Reverse((frame.at, frame.row)))));
+        bursts
+            .values_mut()
+            .for_each(|frames| frames.sort_by_key(|frame| (frame.rows, Reverse((frame.at, &frame.ends.row)))));
         let (mut told, mut size) = (Vec::new(), 1);
         while !bursts.is_empty() {
             let (mut owners, mut windows) = (Vec::new(), Vec::new());
@@ -169,7 +176,7 @@ impl Windows {
             let mut windows: Vec<Option<Window>> = windows.into_iter().map(Some).collect();
             for place in holding {
                 // where several of one burst hold, the first of them
-                if bursts.remove(&owners[place]).is_some() {
+                if graded || bursts.remove(&owners[place]).is_some() {
                     told.extend(windows[place].take());
                 }
             }
@@ -219,7 +226,7 @@ impl Windows {
                     let panes = (at - back).div_euclid(span.slide)..number + 1;
                     if all || rule.may_hold_together(&groups) && !self.may_lack(rule, key, panes) {
                         let rows = groups.iter().map(|group| group.rows).sum();
-                        frames.push(Frame { key, at, row: &moment.row, rows });
+                        frames.push(Frame { key, at, ends: moment, rows });
                     }
                 }
             }
@@ -248,6 +255,16 @@ impl Windows {
         let groups = self.groups(frame.key, start, frame.at, slide, frame.at.div_euclid(slide));
         let mut group = (*groups.first().expect("a frame has the row that it ends with")).clone();
         groups[1..].iter().for_each(|more| group.merge(more));
-        Window { key: frame.key.clone(), start, row: frame.row.into(), group, first_seen: false, score: None }
+        group.event_ids = with_asked(&group.event_ids, &frame.ends.group.event_ids);
+        Window { key: frame.key.clone(), start, row: frame.ends.row.clone(), group, first_seen: false, score: None }
     }
+}
+
+/// The ids of a frame: of the rows that it ends with, which made the rule fire, and before them its earliest. However many rows a week had
+/// before, who looks at the finding is to see what happened now.
+fn with_asked(earliest: &Ends<(i64, EventId)>, asked: &Ends<(i64, EventId)>) -> Ends<(i64, EventId)> {
+    const MOST: usize = Finding::EVENT_IDS_MAX / 2;
+    let asked = &asked.as_slice()[..asked.as_slice().len().min(MOST)];
+    let before = earliest.as_slice().iter().filter(|id| !asked.contains(id));
+    before.take(Finding::EVENT_IDS_MAX - asked.len()).chain(asked).cloned().collect()
 }

@@ -10,7 +10,7 @@ use crate::detect::tests::{batch, detector, rule};
 use crate::detect::{Detector, Parts};
 use crate::finding::Finding;
 use crate::memory::{Memory, Size};
-use crate::rule::Rule;
+use crate::rule::{Rule, Severity};
 use crate::time::{MICROS_PER_HOUR, Timestamp};
 
 /// Calls of one principal within ten minutes, counted at each.
@@ -69,6 +69,42 @@ fn rows_at_one_time_are_peers_and_a_condition_may_ask_the_row_itself() {
     // as far back as the frame is in it
     let found = detector.observe(&[batch(&calls(&[(19, "Delete")]))], NOON);
     assert_eq!((found[0].count, found[0].window), (3, Some((at(9), at(19)))));
+}
+
+#[test]
+fn the_gravest_frame_is_shown_however_many_rows_come_behind_it() {
+    let sql = "SELECT eventName AS last, calls, CASE WHEN eventName = 'Evil' THEN 'high' ELSE 'low' END AS severity FROM \
+               (SELECT *, count(*) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime \
+                                         RANGE BETWEEN INTERVAL '10 minutes' PRECEDING AND CURRENT ROW) AS calls \
+                FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com') WHERE calls >= 3";
+    let mut events = calls(&[(1, "A"), (2, "B"), (3, "Evil"), (4, "C"), (5, "D")]);
+    for size in [1, 2, 5] {
+        for _ in 0..events.len() {
+            events.rotate_left(1);
+            let (mut detector, mut found) = (detector([rule("", sql)]), BTreeMap::new());
+            for some in events.chunks(size) {
+                folded(&mut found, detector.observe(&[batch(some)], NOON));
+            }
+            let [one] = &found.into_values().collect::<Vec<_>>()[..] else { panic!("one finding") };
+            assert_eq!((one.severity, one.count, shown(one, "last")), (Severity::High, 3, Some("Evil")));
+            assert_eq!((one.last_seen, one.is_of_frame()), (at(3), true));
+        }
+    }
+}
+
+#[test]
+fn a_finding_names_the_rows_that_its_frame_ends_with_and_before_them_the_earliest() {
+    let before = (0..14).map(|n| call(n / 2, &format!("c{n:02}"), json!({ "eventName": "Create" })));
+    let deletes = |number: i64| (0..number).map(|n| call(9, &format!("d{n}"), json!({ "eventName": "Delete" })));
+    let named = |number: i64| -> Vec<String> {
+        let mut detector = detector([burst("", "calls >= 3 AND eventName = 'Delete'")]);
+        let all: Vec<Value> = before.clone().chain(deletes(number)).collect();
+        let found = detector.observe(&[batch(&all)], NOON).remove(0);
+        assert_eq!((found.first_seen, found.last_seen, found.count), (at(0), at(9), 14 + number as u64));
+        found.event_ids.into_iter().map(|(_, id)| id).collect()
+    };
+    assert_eq!(named(1), ["c00", "c01", "c02", "c03", "c04", "c05", "c06", "c07", "c08", "d0"]);
+    assert_eq!(named(7), ["c00", "c01", "c02", "c03", "c04", "d0", "d1", "d2", "d3", "d4"]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 
 use super::aggregate::OfRows;
 use super::columns::Answers;
+use super::ends::Ends;
 use super::group::{Group, Shared};
 use super::plan::{Inputs, Keyed, Span, Windowed};
 use super::seen::{Name, Seen};
@@ -401,14 +402,15 @@ impl Names {
         self.sessions.each_once(rows, |code| add_shared(to, self.sessions.of_code(code), MAX));
     }
 
-    fn add_ids(&self, rows: &[u32], to: &mut Smallest<(i64, EventId)>) {
+    fn add_ids(&self, rows: &[u32], to: &mut Ends<(i64, EventId)>) {
         const MAX: usize = Finding::EVENT_IDS_MAX;
-        // what comes behind those that are kept, or behind so many others, need not be read
+        // of what comes behind the earliest that are kept, or behind so many others, the last alone need be read
         let mut latest = match to.as_slice() {
-            kept if kept.len() >= MAX => kept[MAX - 1].0,
+            kept if kept.len() >= MAX => kept[MAX - 2].0,
             _ => i64::MAX,
         };
         let with_id = || rows.iter().filter_map(|row| Some((self.time(*row), self.ids[*row as usize].as_ref()?)));
+        let Some(last) = with_id().max() else { return };
         if rows.len() > MAX {
             let mut earliest = Smallest::default();
             with_id().map(|(time, _)| time).filter(|time| *time <= latest).for_each(|time| earliest.add(time, MAX));
@@ -416,7 +418,7 @@ impl Names {
                 latest = *last;
             }
         }
-        for (time, id) in with_id().filter(|(time, _)| *time <= latest) {
+        for (time, id) in with_id().filter(|(time, _)| *time <= latest).chain([last]) {
             let order = |(earlier, known): &(i64, EventId)| earlier.cmp(&time).then_with(|| known.cmp(id));
             to.add_with(MAX, order, || (time, id.clone()));
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::bytes::{Reader, Writer};
+use super::ends::Ends;
 use super::part::Part;
 use super::smallest::Smallest;
 use super::text::{EventId, Text};
@@ -23,8 +24,8 @@ pub struct Group {
     pub resources: Smallest<Text>,
     /// The smallest names of sessions, at most [`Finding::SESSIONS_MAX`].
     pub sessions: Smallest<Text>,
-    /// The earliest, at most [`Finding::EVENT_IDS_MAX`].
-    pub event_ids: Smallest<(i64, EventId)>,
+    /// The earliest and the last, at most [`Finding::EVENT_IDS_MAX`].
+    pub event_ids: Ends<(i64, EventId)>,
     pub parts: Vec<Part>,
 }
 
@@ -128,7 +129,7 @@ impl Group {
             source_ip: Shared::None,
             resources: Smallest::default(),
             sessions: Smallest::default(),
-            event_ids: Smallest::default(),
+            event_ids: Ends::default(),
             parts,
         }
     }

@@ -9,6 +9,7 @@
 
 pub mod bytes;
 pub mod smallest;
+mod ends;
 pub mod text;
 pub mod part;
 pub mod chain;

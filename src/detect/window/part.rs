@@ -7,11 +7,12 @@ use super::smallest::Smallest;
 use super::spread::Spread;
 use super::text::{Sortable, add_shared};
 use super::times::Times;
+use crate::finding::Finding;
 
 /// Distinct values counted in one group; a group that has more counts as having this many.
 pub const DISTINCT_MAX: usize = 10_000;
 /// Values that `sample` keeps: the smallest.
-pub const SAMPLE_MAX: usize = 10;
+pub const SAMPLE_MAX: usize = Finding::SAMPLED_MAX;
 
 /// Stands for a value: the first eight bytes of BLAKE3. A snapshot keeps them.
 pub fn hash(value: &[u8]) -> u64 {

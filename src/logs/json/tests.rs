@@ -550,6 +550,12 @@ fn an_empty_error_code_is_none() {
         |code: &str| event(1).replace("{\"eventVersion\"", &format!("{{\"errorCode\":\"{code}\",\"eventVersion\""));
     let read = read_text([with(""), with("AccessDenied"), event(1)].join("\n"));
     assert_eq!(column(&read, "cloudtrail", "errorcode"), [None, Some("AccessDenied".to_owned()), None]);
+    // as a text, and then of the message too
+    let read = read_text([with("null\",\"errorMessage\":\"null"), with("X\",\"errorMessage\":\"no")].join("\n"));
+    assert_eq!(column(&read, "cloudtrail", "errorcode"), [None, Some("X".to_owned())]);
+    assert_eq!(column(&read, "cloudtrail", "errormessage"), [None, Some("no".to_owned())]);
+    let read = read_text([with("NULL"), with("NullPointer")].join("\n"));
+    assert_eq!(column(&read, "cloudtrail", "errorcode"), [None, Some("NullPointer".to_owned())]);
 }
 
 #[test]

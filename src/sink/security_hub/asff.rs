@@ -326,7 +326,7 @@ fn is_private(address: IpAddr) -> bool {
 /// Our own fields, as `weir/NAME`: what ASFF has no field for, the terms of the priority, then the evidence as far as
 /// there is room.
 fn product_fields(finding: &Finding, hub: &Hub, cuts: &mut Cuts) -> BTreeMap<String, String> {
-    let event_ids: Vec<&str> = finding.event_ids.iter().map(|(_, id)| id.as_str()).collect();
+    let event_ids: Vec<&str> = finding.events().into_iter().map(|(_, id)| id).collect();
     let mut fields = vec![
         ("rule".to_owned(), finding.rule.clone()),
         ("priority".into(), finding.priority.to_string()),

@@ -47,6 +47,7 @@ fn admin_policy() -> Finding {
         last_seen: at("2024-08-01T13:35:01Z"),
         count: 2,
         window: None,
+        gravest: None,
         event_ids: vec![
             (at("2024-08-01T13:33:28Z"), "3d5c3c1e-0000-4000-8000-000000000001".into()),
             (at("2024-08-01T13:35:01Z"), "3d5c3c1e-0000-4000-8000-000000000002".into()),
@@ -276,6 +277,7 @@ fn any_finding() -> impl Strategy<Value = Finding> {
             last_seen: Timestamp(last),
             count,
             window: None,
+            gravest: None,
             event_ids: event_ids.into_iter().map(|(time, id)| (Timestamp(time), id)).collect(),
             tags,
             remedy,

@@ -46,8 +46,8 @@ impl fmt::Display for IncidentId {
 pub struct Incident {
     pub id: IncidentId,
     pub severity: Severity,
-    /// Bits of log2 odds at the time of the last evidence of high severity or above, or of any where there is none such:
-    /// [`risk::reasons`] says of what.
+    /// Bits of log2 odds at the time of the last evidence of high severity or above, or of any where there is none such: when it
+    /// ended, or, where they are more, when the newest of it began. [`risk::reasons`] says of what.
     pub score: f64,
     /// What the score is made of, the largest part first.
     pub reasons: Vec<Reason>,
@@ -142,13 +142,26 @@ fn incident(group: &[(&Finding, &Node)]) -> Option<Incident> {
     let first = *found.iter().min_by_key(|finding| (came(finding), finding.id)).expect("a group has evidence");
     let last_seen = found.iter().map(|finding| finding.last_seen).max().unwrap_or(first.last_seen);
 
-    // what is less grave and comes later makes an attack no older
-    let grave = found.iter().filter(|finding| finding.severity >= Severity::High);
-    let at = grave.map(|finding| finding.last_seen).max().unwrap_or(last_seen);
-    let risks = risk::risks(&with_entities, at);
+    // what is less grave and comes later makes an attack no older, and nor does what is grave and goes on for a week
+    let grave: Vec<&Finding> = found.iter().copied().filter(|finding| finding.severity >= Severity::High).collect();
+    let telling = if grave.is_empty() { &found } else { &grave };
+    let ended = telling.iter().map(|finding| finding.last_seen).max().unwrap_or(last_seen);
+    let newest = telling.iter().map(|finding| came(finding)).max().unwrap_or(last_seen);
     let tactics = risk::tactics(&found);
-    let reasons = risk::reasons(&found, &risks, &risk::steps(&found), at);
-    let score: f64 = reasons.iter().map(|reason| reason.bits).sum();
+    let steps = risk::steps(&found);
+    let scored = |at: Timestamp| {
+        let risks = risk::risks(&with_entities, at);
+        let reasons = risk::reasons(&found, &risks, &steps, at);
+        let score: f64 = reasons.iter().map(|reason| reason.bits).sum();
+        (score, reasons, risks)
+    };
+    let (mut score, mut reasons, mut risks) = scored(ended);
+    if newest < ended {
+        let then = scored(newest);
+        if then.0 > score {
+            (score, reasons, risks) = then;
+        }
+    }
     let worst = found.iter().map(|finding| finding.severity).max();
     let is_of_one_rule = found.iter().all(|finding| finding.rule == first.rule);
     if (score < Incident::SCORE_MIN || is_of_one_rule) && worst < Some(Severity::High) {

@@ -1,6 +1,6 @@
 //! Evidence on one entity, or in one incident → bits, with the words that explain them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::entity::Entity;
 use super::tactic::Tactic;
@@ -108,16 +108,33 @@ impl Family<'_> {
 
 /// Of each rule the finding that is worth most, and the matches of all.
 fn best_of_rules<'a>(evidence: &[&'a Finding], at: Timestamp) -> BTreeMap<&'a str, (f64, &'a Finding, u64)> {
-    let mut rules: BTreeMap<&str, (f64, &Finding, u64)> = BTreeMap::new();
+    let mut rules: BTreeMap<&str, (f64, &Finding, Vec<&Finding>)> = BTreeMap::new();
     for &finding in evidence {
         let bits = faded(finding, at);
-        let best = rules.entry(&finding.rule).or_insert((bits, finding, 0));
+        let best = rules.entry(&finding.rule).or_insert((bits, finding, Vec::new()));
         if bits > best.0 {
             (best.0, best.1) = (bits, finding);
         }
-        best.2 = best.2.saturating_add(finding.count);
+        best.2.push(finding);
     }
-    rules
+    rules.into_iter().map(|(rule, (bits, best, all))| (rule, (bits, best, matches(&all)))).collect()
+}
+
+/// Matches of findings of one rule, together. Windows that name an event in common count once, by the one with the most rows: what
+/// goes on across midnight is told on both days.
+pub fn matches(findings: &[&Finding]) -> u64 {
+    let (mut of_event, mut most): (HashMap<&str, usize>, Vec<u64>) = (HashMap::new(), Vec::new());
+    for &finding in findings {
+        let ids: &[(Timestamp, String)] = if finding.window.is_some() { &finding.event_ids } else { &[] };
+        let known = ids.iter().find_map(|(_, id)| of_event.get(id.as_str()).copied());
+        let place = known.unwrap_or(most.len());
+        match most.get_mut(place) {
+            Some(count) => *count = finding.count.max(*count),
+            None => most.push(finding.count),
+        }
+        of_event.extend(ids.iter().map(|(_, id)| (id.as_str(), place)));
+    }
+    most.into_iter().fold(0, u64::saturating_add)
 }
 
 fn faded(finding: &Finding, at: Timestamp) -> f64 {
@@ -368,6 +385,22 @@ mod tests {
         let evidence: Vec<_> = found.iter().collect();
         // 8 bits six hours ago are 4, more than 3 now; 16 matches are log2(16) / 4 = 1
         assert_eq!(worth(&evidence, at_hour(6.0)), 4.0 + 1.0 + 1.0);
+    }
+
+    #[test]
+    fn rows_that_two_windows_share_count_once() {
+        let window = |count: u64, ids: &[&str]| {
+            let mut found = finding("a", "low", 0.0, 8.0);
+            (found.count, found.window) = (count, Some((at_hour(0.0), at_hour(1.0))));
+            found.event_ids = ids.iter().map(|id| (at_hour(0.0), (*id).to_owned())).collect();
+            found
+        };
+        let found = [window(15, &["e1", "e2"]), window(20, &["e2", "e3"]), window(3, &["e9"])];
+        assert_eq!(matches(&found.iter().collect::<Vec<_>>()), 23);
+        // matches of other rules are told once
+        let mut found = [found[0].clone(), found[1].clone()];
+        found.iter_mut().for_each(|finding| finding.window = None);
+        assert_eq!(matches(&found.iter().collect::<Vec<_>>()), 35);
     }
 
     #[test]

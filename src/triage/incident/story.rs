@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::entity::Entity;
-use super::risk::is_evidence;
+use super::risk::{is_evidence, matches};
 use super::tactic::Tactic;
 use super::{Incident, IncidentId, came};
 use crate::finding::{Finding, FindingId};
@@ -102,17 +102,23 @@ impl Story {
             related: related(incident, identities),
             benign: capped(distinct(benign)),
             next: capped(next(incident)),
-            events: distinct(
-                incident.findings.iter().flat_map(|found| found.event_ids.iter().map(|(_, id)| id.clone())),
-            ),
+            events: distinct(incident.findings.iter().flat_map(Finding::events).map(|(_, id)| id.to_owned())),
         }
     }
 }
 
-/// The first finding of each rule with evidence, in order of time.
+/// The gravest finding of each rule with evidence, of equal ones the first: what was tried has another title than what was done.
+/// Rules are in the order of time.
 fn one_of_each_rule(incident: &Incident) -> Vec<&Finding> {
-    let mut seen = BTreeSet::new();
-    incident.findings.iter().filter(|finding| is_evidence(finding) && seen.insert(&finding.rule)).collect()
+    let mut rules: Vec<&Finding> = Vec::new();
+    for finding in incident.findings.iter().filter(|finding| is_evidence(finding)) {
+        match rules.iter_mut().find(|known| known.rule == finding.rule) {
+            Some(known) if finding.severity > known.severity => *known = finding,
+            Some(_) => {}
+            None => rules.push(finding),
+        }
+    }
+    rules
 }
 
 fn what_happened(incident: &Incident) -> String {
@@ -182,8 +188,9 @@ fn steps(incident: &Incident) -> Vec<Step> {
     let mut steps: Vec<(&str, bool, Vec<&Finding>)> = Vec::new();
     for finding in &incident.findings {
         let noise = !is_evidence(finding);
+        // a rule calls what was tried otherwise than what was done
         let same = |(rule, is_noise, of): &&mut (&str, bool, Vec<&Finding>)| {
-            *rule == finding.rule && *is_noise == noise && of[0].who() == finding.who()
+            *rule == finding.rule && *is_noise == noise && of[0].title == finding.title && of[0].who() == finding.who()
         };
         match steps.iter_mut().find(same) {
             Some((_, _, of)) => of.push(finding),
@@ -197,7 +204,7 @@ fn steps(incident: &Incident) -> Vec<Step> {
         title: of[0].title.clone(),
         who: of[0].who(),
         on: on(&of),
-        count: of.iter().fold(0, |count, finding| count.saturating_add(finding.count)),
+        count: matches(&of),
         is_noise,
     };
     let mut steps: Vec<Step> = steps.into_iter().map(step).collect();
@@ -432,6 +439,20 @@ mod tests {
         assert_eq!(story.timeline[1].time, at_hour(1.0));
         assert_eq!(story.timeline[0].finding, attack().findings[0].id, "the first of two");
         assert_eq!(story.timeline[1].tactic, Some(Tactic::Impact));
+    }
+
+    #[test]
+    fn what_was_done_is_not_told_as_what_was_tried() {
+        let mut found = attack().findings;
+        let mut done = finding("a/user", "high", 1.2, 9.0);
+        done.title = "It is gone".into();
+        done.terms.push(Term { name: "rarity", bits: 2.0, why: "in 1 of 9 hours".into() });
+        found.push(done);
+        let story = Story::of(&incidents(&found)[0], &Identities::of(&[]), |_| None);
+        let step = |step: &Step| format!("{} x{}", step.title, step.count);
+        let expected = ["a/key happened x1", "a/user happened x4", "It is gone x1", "a/n happened x1"];
+        assert_eq!(story.timeline.iter().map(step).collect::<Vec<_>>(), expected);
+        assert_eq!(story.how_unusual, ["in 1 of 9 hours (+2.0 bits): It is gone"]);
     }
 
     #[test]

@@ -66,6 +66,21 @@ fn the_score_is_the_strongest_entity_half_the_others_and_the_chain() {
 }
 
 #[test]
+fn what_is_grave_and_lasts_for_a_week_makes_the_rest_no_older() {
+    let score = |lasts: f64, other: f64| {
+        let mut found = [finding("a", "high", 0.0, 9.0), finding("b", "medium", other, 8.0)];
+        found[0].last_seen = at_hour(lasts);
+        let [one] = &incidents(&found)[..] else { panic!("one incident") };
+        (one.score * 10.0).round() / 10.0
+    };
+    assert_eq!(score(0.0, 0.0), 17.0);
+    assert_eq!(score(160.0, 0.0), 17.0);
+    assert_eq!(score(160.0, 160.0), 17.0, "nor what comes at its end");
+    // 8 * 2^(-12/6)
+    assert_eq!(score(160.0, 12.0), 11.0);
+}
+
+#[test]
 fn what_only_others_have_counts_half() {
     let found = [
         on("i-1", finding("a", "high", 0.0, 9.0)),
