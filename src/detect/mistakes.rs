@@ -335,6 +335,11 @@ fn value(text: &str) -> Option<Mistake> {
             kind.to_ascii_uppercase()
         )));
     }
+    if let Some((number, kind)) = text.strip_prefix("Can't cast value ").and_then(|text| text.split_once(" to type ")) {
+        let kind = as_athena(kind);
+        let cast = kind.to_ascii_uppercase();
+        return about(number, format!("{number} is no {kind}: try_cast(x AS {cast}) is null there"));
+    }
     let (typed, kind) = text.strip_prefix("Cannot cast string '")?.rsplit_once("' to value of ")?;
     let kind = match kind.strip_suffix(" type")? {
         "Date32" => "a day such as 2024-08-01".to_owned(),
@@ -517,7 +522,7 @@ fn other(text: &str) -> Option<String> {
 
 /// A text with Athena's names of types in the place of Arrow's.
 fn as_athena(text: &str) -> String {
-    const TYPES: [(&str, &str); 12] = [
+    const TYPES: [(&str, &str); 14] = [
         (r"Dictionary\(\w+, Utf8(View)?\)", "varchar"),
         (r#"Timestamp\(\w+, "[^"]*"\)"#, "timestamp with time zone"),
         (r"Timestamp\(\w+\)", "timestamp"),
@@ -525,6 +530,8 @@ fn as_athena(text: &str) -> String {
         (r"\b(Large)?Utf8(View)?\b", "varchar"),
         (r"\bU?Int64\b", "bigint"),
         (r"\bU?Int32\b", "integer"),
+        (r"\bU?Int16\b", "smallint"),
+        (r"\bU?Int8\b", "tinyint"),
         (r"\bFloat64\b", "double"),
         (r"\bFloat32\b", "real"),
         (r"\bDate32\b", "date"),

@@ -330,3 +330,5 @@ mod athena_tests;
 mod json_tests;
 #[cfg(test)]
 mod aggregate_tests;
+#[cfg(test)]
+mod analyst_tests;

@@ -1,0 +1,28 @@
+//! Queries as analysts write them, with the answers that Athena has for them.
+
+use super::athena_tests::check_all;
+use super::tests::{archive, run};
+
+async fn error(sql: &str) -> String {
+    run(archive().path(), sql).await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn a_number_that_does_not_fit_a_type_is_no_value_of_it_in_a_condition_either() {
+    check_all(&[
+        ("SELECT count(*) FROM (VALUES 300, 60, 7) AS t (x) WHERE try_cast(x AS tinyint) > 50", "1"),
+        ("SELECT x, try_cast(x AS tinyint) <> 7 FROM (VALUES 300, 60) AS t (x) ORDER BY x", "60 | true / 300 |"),
+        (
+            "SELECT x FROM (SELECT x, try_cast(x AS smallint) AS s FROM (VALUES 70000, 60) AS t (x)) WHERE s BETWEEN 1 AND 80000",
+            "60",
+        ),
+        (
+            "SELECT x, CAST(x AS decimal(10, 1)) = 1.5 FROM (VALUES 1.54, 1.50) AS t (x) ORDER BY x",
+            "1.50 | true / 1.54 | true",
+        ),
+        ("SELECT count(*) FROM vpc_flow WHERE CAST(start AS integer) > 1000 GROUP BY CAST(start AS integer)", "1"),
+    ])
+    .await;
+    let sql = "SELECT x FROM (VALUES 300, 60) AS t (x) WHERE CAST(x AS tinyint) IN (60, 61)";
+    assert_eq!(error(sql).await, "300 is no tinyint: try_cast(x AS TINYINT) is null there");
+}
