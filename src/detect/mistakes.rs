@@ -163,7 +163,11 @@ fn column(text: &str) -> Option<Mistake> {
                 .to_owned(),
         );
     }
-    if let Some(near) = rest {
+    let has_it = |table: &&Table| table.columns.iter().any(|column| column.name == bare);
+    let elsewhere = catalog::tables().find(has_it).filter(|_| path_to(bare, catalog::tables()).is_none());
+    if let Some(table) = elsewhere {
+        message += &format!(" here: it is one of {}", table.name);
+    } else if let Some(near) = rest {
         let near = near.replace('"', "");
         let of = catalog::tables().find_map(|table| Some((table, near.strip_prefix(table.name)?.strip_prefix('.')?)));
         let last = near.rsplit('.').next().unwrap_or(&near);

@@ -26,3 +26,28 @@ async fn a_number_that_does_not_fit_a_type_is_no_value_of_it_in_a_condition_eith
     let sql = "SELECT x FROM (VALUES 300, 60) AS t (x) WHERE CAST(x AS tinyint) IN (60, 61)";
     assert_eq!(error(sql).await, "300 is no tinyint: try_cast(x AS TINYINT) is null there");
 }
+
+#[tokio::test]
+async fn a_column_of_another_table_is_told_as_one() {
+    for (sql, expected) in [
+        ("SELECT bytes FROM cloudtrail", "line 1, column 8: there is no column `bytes` here: it is one of vpc_flow"),
+        (
+            "SELECT v.eventname FROM vpc_flow v",
+            "line 1, column 10: there is no column `v.eventname` here: it is one of cloudtrail",
+        ),
+        (
+            "WITH x AS (SELECT srcaddr FROM vpc_flow) SELECT dstaddr FROM x",
+            "line 1, column 49: there is no column `dstaddr` here: it is one of vpc_flow",
+        ),
+        (
+            "SELECT type FROM cloudtrail",
+            "line 1, column 8: there is no column `type`; did you mean `useridentity.type`?",
+        ),
+        (
+            "SELECT event_name FROM cloudtrail",
+            "line 1, column 8: there is no column `event_name`; did you mean `eventname`?",
+        ),
+    ] {
+        assert_eq!(error(sql).await, expected, "{sql}");
+    }
+}
