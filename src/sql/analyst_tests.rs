@@ -51,3 +51,27 @@ async fn a_column_of_another_table_is_told_as_one() {
         assert_eq!(error(sql).await, expected, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn json_is_rounded_where_it_is_cast_to_an_integer() {
+    check_all(&[
+        (
+            "SELECT CAST(json_extract('{\"y\":1.7}', '$.y') AS BIGINT), try_cast(json_extract('{\"y\":true}', '$.y') AS INTEGER), \
+             CAST(json_parse('-1.5') AS SMALLINT), try_cast(json_extract('{\"y\":\"x\"}', '$.y') AS BIGINT)",
+            "2 | 1 | -2 |",
+        ),
+        ("SELECT CAST(json_extract('{\"y\":\"17\",\"z\":null}', '$.y') AS BIGINT) + 1", "18"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_number_is_no_day() {
+    let expected = "a number stands where a day is needed: date(from_unixtime(start)) is the day of so many seconds";
+    for sql in
+        ["SELECT date(start) FROM vpc_flow", "SELECT srcaddr FROM vpc_flow WHERE CAST(start AS date) = current_date"]
+    {
+        assert_eq!(error(sql).await, expected, "{sql}");
+    }
+    check_all(&[("SELECT date(from_unixtime(start)) FROM vpc_flow", "2024-08-01")]).await;
+}

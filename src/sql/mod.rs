@@ -149,7 +149,8 @@ fn open(
         .chain(json_paths::all())
         .chain(json_made::all())
         .chain(map_sets::all())
-        .chain([maps::split_to_map(), scalar::json_scalar(), pieces::item_parts()])
+        .chain(scalar::all())
+        .chain([maps::split_to_map(), pieces::item_parts()])
         .chain([rows::row_is_outside(), rows::row_key()])
         .for_each(|function| session.register_udf(function));
     maps::aggregates()

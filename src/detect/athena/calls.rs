@@ -176,6 +176,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("day_name", 1, "to_char(arg1, '%A')"),
     ("json_extract_items", 1, "json_get_array(arg1)"),
     ("json_extract_text", 1, "json_as_text(arg1)"),
+    ("json_extract_whole", 1, "json_whole(arg1)"),
     ("json_extract_array", 1, "array_transform(json_get_array(arg1), v -> json_as_text(v))"),
 ];
 
@@ -308,6 +309,9 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         }
         ("json_extract_text", [json, path]) => {
             Some(with_arguments(&format!("json_as_text(arg1{})", keys(path)?), &[json]))
+        }
+        ("json_extract_whole", [json, path]) => {
+            Some(with_arguments(&format!("json_whole(json_get_json(arg1{}))", keys(path)?), &[json]))
         }
         ("json_extract_array", [json, path]) => {
             let template = "array_transform(json_get_array(arg1KEYS), v -> json_as_text(v))";

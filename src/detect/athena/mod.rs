@@ -339,12 +339,7 @@ impl VisitorMut for Words {
             && nested(data_type).is_none()
             && !matches!(data_type, DataType::JSON)
         {
-            let name = match &*data_type {
-                kind if is_list_of_json(kind) => "json_extract_items",
-                DataType::Array(_) => "json_extract_array",
-                _ => "json_extract_text",
-            };
-            rename(call, name);
+            rename(call, json_path::taken_as(data_type, self.who));
         }
         ControlFlow::Continue(())
     }

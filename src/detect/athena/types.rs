@@ -71,8 +71,18 @@ fn is_asked(node: &LogicalPlan) -> Result<bool> {
 }
 
 /// `date_diff`, `to_unixtime` and `AT TIME ZONE` take their times by `arrow_cast`, for which a number is one of microseconds. Those of flow logs
-/// are seconds, and Athena refuses both.
+/// are seconds, and Athena refuses both. A number that is cast to a day is one of days.
 fn refuse_number(expr: &Expr, schema: &DFSchema) -> Result<()> {
+    let day = match expr {
+        Expr::Cast(cast) if cast.field.data_type() == &DataType::Date32 => Some(&cast.expr),
+        Expr::TryCast(cast) if cast.field.data_type() == &DataType::Date32 => Some(&cast.expr),
+        _ => None,
+    };
+    if day.is_some_and(|number| number.get_type(schema).is_ok_and(|kind| kind.is_integer())) {
+        return plan_err!(
+            "a number stands where a day is needed: date(from_unixtime(start)) is the day of so many seconds"
+        );
+    }
     let Expr::ScalarFunction(call) = expr else { return Ok(()) };
     let [number, Expr::Literal(ScalarValue::Utf8(Some(kind)), _)] = call.args.as_slice() else { return Ok(()) };
     let is_number = || number.get_type(schema).is_ok_and(|kind| kind.is_integer());
