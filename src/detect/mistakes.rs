@@ -387,6 +387,10 @@ fn other(text: &str) -> Option<String> {
     if text.contains("0: (\"null\"") {
         return Some("JSON stands where text is needed: use `->>` in place of `->`".to_owned());
     }
+    if let Some(name) = text.strip_prefix("Schema contains duplicate qualified field name ") {
+        let name = name.rsplit('.').next().unwrap_or(name);
+        return Some(format!("`{name}` stands twice within ROLLUP, CUBE or GROUPING SETS: once is enough"));
+    }
     if text.contains("Correlated scalar subquery must be aggregated")
         || text.contains("does not support logical expression ScalarSubquery")
     {

@@ -75,3 +75,42 @@ async fn a_number_is_no_day() {
     }
     check_all(&[("SELECT date(from_unixtime(start)) FROM vpc_flow", "2024-08-01")]).await;
 }
+
+#[tokio::test]
+async fn rows_are_grouped_by_what_is_null_in_no_case() {
+    check_all(&[
+        (
+            "SELECT DISTINCT CASE WHEN start > 5 AND dstaddr IS NOT NULL THEN dstaddr ELSE 'none' END FROM vpc_flow",
+            "none",
+        ),
+        (
+            "SELECT CASE WHEN start > 5 AND dstaddr IS NOT NULL THEN dstaddr ELSE 'none' END AS k, count(*) FROM vpc_flow GROUP BY 1",
+            "none | 1",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_there_is_instead_is_told_behind_comments_too() {
+    let kept =
+        "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one";
+    for (sql, expected) in [
+        ("-- of today\nCREATE TABLE t AS SELECT 1", kept),
+        ("/* all */ -- of today\n UNLOAD (SELECT 1) TO 's3://b/p' WITH (format = 'PARQUET')", kept),
+        (
+            "CREATE OR REPLACE VIEW v AS SELECT 1",
+            "there are no views here: WITH v AS (SELECT ...) SELECT ... FROM v names a query for another",
+        ),
+        (
+            "EXPLAIN (TYPE LOGICAL) SELECT 1",
+            "EXPLAIN has no options here: EXPLAIN SELECT ... shows the plan, and EXPLAIN ANALYZE SELECT ... what each step of it took",
+        ),
+        (
+            "SELECT action, count(*) FROM vpc_flow GROUP BY ROLLUP (action, 1)",
+            "`action` stands twice within ROLLUP, CUBE or GROUPING SETS: once is enough",
+        ),
+    ] {
+        assert_eq!(error(sql).await, expected, "{sql}");
+    }
+}
