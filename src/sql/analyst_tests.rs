@@ -114,3 +114,20 @@ async fn what_there_is_instead_is_told_behind_comments_too() {
         assert_eq!(error(sql).await, expected, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn sets_of_groups_are_of_what_is_computed_as_athena_does() {
+    check_all(&[
+        ("SELECT floor(start / 1000000) AS k, count(*) FROM vpc_flow GROUP BY ROLLUP (1) ORDER BY 1", "1722 | 1 / | 1"),
+        (
+            "SELECT CAST(from_unixtime(start) AS varchar) AS k, count(*) FROM vpc_flow GROUP BY CUBE (1) ORDER BY 1",
+            "2024-08-01 11:30:23.000 UTC | 1 / | 1",
+        ),
+        (
+            "SELECT eventTime - timestamp '2024-08-01 00:00 UTC' > interval '1' day AS k, count(*) FROM cloudtrail \
+             GROUP BY GROUPING SETS ((1), ()) ORDER BY 1, 2",
+            "false | 1 / true | 1 / | 1 / | 3",
+        ),
+    ])
+    .await;
+}

@@ -38,13 +38,18 @@ impl AnalyzerRule for AsAthena {
             }
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
-            let node = node.map_expressions(|expr| {
+            let mut under_its_name = |expr: Expr| -> Result<Transformed<Expr>> {
                 let name = names.save(&expr);
                 let answered = expr.transform_up(|expr| {
                     refuse_number(&expr, &schema)?;
                     Ok(answered(expr, &schema))
                 })?;
                 Ok(answered.update_data(|expr| name.restore(expr)))
+            };
+            let node = node.map_expressions(|expr| match expr {
+                // what is above knows the groups of ROLLUP and its like by the names that these have within
+                Expr::GroupingSet(_) => expr.map_children(&mut under_its_name),
+                expr => under_its_name(expr),
             })?;
             if node.transformed { node.map_data(LogicalPlan::recompute_schema) } else { Ok(node) }
         });
