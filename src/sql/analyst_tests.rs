@@ -131,3 +131,16 @@ async fn sets_of_groups_are_of_what_is_computed_as_athena_does() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn rows_of_one_field_are_unnested_to_that_field() {
+    let from =
+        "FROM (VALUES '[{\"a\":1},{\"a\":2}]') AS v (j) CROSS JOIN UNNEST(CAST(json_parse(j) AS ARRAY(ROW(a BIGINT))))";
+    check_all(&[
+        (format!("SELECT sum(x) {from} AS t (x)").as_str(), "3"),
+        (format!("SELECT t.x, n {from} WITH ORDINALITY AS t (x, n)").as_str(), "1 | 1 / 2 | 2"),
+        (format!("SELECT sum(t.a) {from} AS t").as_str(), "3"),
+        ("SELECT x FROM UNNEST(CAST(json_parse('[{\"a\":1}]') AS ARRAY(ROW(a BIGINT)))) AS t (x)", "1"),
+    ])
+    .await;
+}
