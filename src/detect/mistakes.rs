@@ -409,6 +409,22 @@ fn other(text: &str) -> Option<String> {
                 .to_owned(),
         );
     }
+    if text.starts_with("Cannot access field at argument") && text.contains("type List(") {
+        return Some(
+            "that column is a list: resources[1].arn is a field of its first item, any_match(resources, r -> r.arn LIKE '%x') asks all, and \
+             CROSS JOIN UNNEST(resources) AS t (r) makes rows of them"
+                .to_owned(),
+        );
+    }
+    if text.starts_with("Substring without for/from is not valid") {
+        return Some("substring takes 2 or 3 arguments: substring(eventName, 1, 3)".to_owned());
+    }
+    if text.contains("Physical plan does not support logical expression WindowFunction(") {
+        return Some(
+            "WHERE knows nothing of windows: QUALIFY row_number() OVER (PARTITION BY sourceIPAddress ORDER BY eventTime DESC) = 1 behind it does"
+                .to_owned(),
+        );
+    }
     if text.starts_with("Cannot access field at argument") && text.contains("type Utf8") {
         return Some(
             "that column has no fields; of JSON text, as `weir tables NAME` says which column is, requestParameters ->> 'bucketName' \
@@ -505,6 +521,10 @@ fn other(text: &str) -> Option<String> {
     if let Some(types) = compared {
         let types = as_athena(types);
         let instead = match types.contains("boolean") {
+            _ if types.contains("array(row)") => {
+                "of what is in a list, any_match(resources, r -> r.arn = 'x') is asked"
+            }
+            _ if types.contains("row") => "the fields of a row are named with dots, as in userIdentity.arn = 'x'",
             false if types.contains("bigint") && types.contains("timestamp") => {
                 "a time is written '2024-08-01 12:00:00', and from_unixtime(start) is the time of so many seconds"
             }
@@ -530,10 +550,11 @@ fn other(text: &str) -> Option<String> {
 
 /// A text with Athena's names of types in the place of Arrow's.
 fn as_athena(text: &str) -> String {
-    const TYPES: [(&str, &str); 14] = [
+    const TYPES: [(&str, &str); 15] = [
         (r"Dictionary\(\w+, Utf8(View)?\)", "varchar"),
         (r#"Timestamp\(\w+, "[^"]*"\)"#, "timestamp with time zone"),
         (r"Timestamp\(\w+\)", "timestamp"),
+        (r"\bList\(Struct\(.*\)\)", "array(row)"),
         (r"Struct\(.*\)", "row"),
         (r"\b(Large)?Utf8(View)?\b", "varchar"),
         (r"\bU?Int64\b", "bigint"),

@@ -144,3 +144,68 @@ async fn rows_of_one_field_are_unnested_to_that_field() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn a_day_that_is_a_number_is_that_day() {
+    check_all(&[
+        ("SELECT count(*) FROM cloudtrail WHERE day = 20240801", "1"),
+        ("SELECT count(*) FROM cloudtrail c WHERE c.day BETWEEN 20240801 AND 20240802", "2"),
+        ("SELECT count(*) FROM cloudtrail WHERE year = 2024 AND month = 8 AND day = 1", "1"),
+        (
+            "SELECT n FROM (SELECT extract(day FROM eventtime) AS day, count(*) AS n FROM cloudtrail GROUP BY 1) AS t WHERE day = 1",
+            "1",
+        ),
+    ])
+    .await;
+    assert_eq!(
+        error("SELECT count(*) FROM cloudtrail WHERE day = 1").await,
+        "'1' cannot be cast to a day such as 2024-08-01"
+    );
+}
+
+#[tokio::test]
+async fn a_mistake_is_told_with_what_to_write() {
+    let unknown = "; what SELECT calls so WHERE does not know: SELECT * FROM (...) WHERE does, and so does QUALIFY";
+    for (sql, expected) in [
+        (
+            "SELECT eventname, count(*) n FROM cloudtrail WHERE n > 5 GROUP BY 1",
+            format!("line 1, column 52: there is no column `n`{unknown}"),
+        ),
+        (
+            "SELECT upper(eventname) loud, eventid FROM cloudtrail WHERE loud = 'X'",
+            format!("line 1, column 61: there is no column `loud`{unknown}"),
+        ),
+        (
+            "SELECT 1 FROM cloudtrail WHERE userIdentity = 'root'",
+            "row = varchar cannot be compared: the fields of a row are named with dots, as in userIdentity.arn = 'x'".to_owned(),
+        ),
+        (
+            "SELECT 1 FROM cloudtrail WHERE resources = 'arn'",
+            "array(row) = varchar cannot be compared: of what is in a list, any_match(resources, r -> r.arn = 'x') is asked".to_owned(),
+        ),
+        (
+            "SELECT 1 FROM cloudtrail WHERE resources.arn = 'x'",
+            "that column is a list: resources[1].arn is a field of its first item, any_match(resources, r -> r.arn LIKE '%x') asks all, \
+             and CROSS JOIN UNNEST(resources) AS t (r) makes rows of them"
+                .to_owned(),
+        ),
+        (
+            "SELECT substring(eventname) FROM cloudtrail",
+            "substring takes 2 or 3 arguments: substring(eventName, 1, 3)".to_owned(),
+        ),
+        (
+            "SELECT 1 FROM cloudtrail WHERE row_number() OVER (ORDER BY eventtime) = 1",
+            "WHERE knows nothing of windows: QUALIFY row_number() OVER (PARTITION BY sourceIPAddress ORDER BY eventTime DESC) = 1 behind \
+             it does"
+                .to_owned(),
+        ),
+        (
+            "SELECT lag(eventname) FROM cloudtrail",
+            "line 1, column 8: there is no function `lag` here: it stands with a window behind it, OVER (PARTITION BY sourceIPAddress \
+             ORDER BY eventTime)"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(error(sql).await, expected, "{sql}");
+    }
+}
