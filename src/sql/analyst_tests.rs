@@ -209,3 +209,19 @@ async fn a_mistake_is_told_with_what_to_write() {
         assert_eq!(error(sql).await, expected, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn rows_are_ordered_by_calls_of_calls() {
+    check_all(&[
+        ("SELECT eventid FROM cloudtrail ORDER BY abs(cardinality(resources)), eventid", "b / a / c"),
+        (
+            "SELECT eventid, rank() OVER (PARTITION BY readonly ORDER BY -cardinality(resources)) FROM cloudtrail ORDER BY 1",
+            "a | 2 / b | 1 / c | 1",
+        ),
+        (
+            "SELECT eventid, rank() OVER (PARTITION BY readonly ORDER BY sqrt(cardinality(resources)) DESC) FROM cloudtrail ORDER BY 1",
+            "a | 2 / b | 1 / c | 1",
+        ),
+    ])
+    .await;
+}
