@@ -416,6 +416,9 @@ fn other(text: &str) -> Option<String> {
                 .to_owned(),
         );
     }
+    if text == "Divide by zero error" {
+        return Some("something is divided by zero: bytes / nullif(packets, 0) is null there".to_owned());
+    }
     if text.starts_with("Substring without for/from is not valid") {
         return Some("substring takes 2 or 3 arguments: substring(eventName, 1, 3)".to_owned());
     }

@@ -1,10 +1,18 @@
 //! Queries as analysts write them, with the answers that Athena has for them.
 
+use datafusion::error::DataFusionError;
+
 use super::athena_tests::check_all;
+use super::readable;
 use super::tests::{archive, run};
 
+/// What is said where the query is planned, or where its rows are computed.
 async fn error(sql: &str) -> String {
-    run(archive().path(), sql).await.unwrap_err().to_string()
+    let error = run(archive().path(), sql).await.unwrap_err();
+    match error.downcast::<DataFusionError>() {
+        Ok(error) => readable(error).to_string(),
+        Err(error) => error.to_string(),
+    }
 }
 
 #[tokio::test]
@@ -198,6 +206,10 @@ async fn a_mistake_is_told_with_what_to_write() {
             "WHERE knows nothing of windows: QUALIFY row_number() OVER (PARTITION BY sourceIPAddress ORDER BY eventTime DESC) = 1 behind \
              it does"
                 .to_owned(),
+        ),
+        (
+            "SELECT start / 0 FROM vpc_flow",
+            "something is divided by zero: bytes / nullif(packets, 0) is null there".to_owned(),
         ),
         (
             "SELECT lag(eventname) FROM cloudtrail",
