@@ -237,3 +237,21 @@ async fn rows_are_ordered_by_calls_of_calls() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn a_time_without_its_zone_is_what_clocks_show_there() {
+    check_all(&[
+        (
+            "SELECT CAST(timestamp '2024-08-01 02:00 UTC' AT TIME ZONE 'Asia/Tokyo' AS timestamp), \
+             try_cast(timestamp '2024-08-01 02:00 Asia/Tokyo' AS timestamp(3)), CAST(timestamp '2024-08-01 02:00 UTC' AS timestamp)",
+            "2024-08-01T11:00:00 | 2024-08-01T02:00:00 | 2024-08-01T02:00:00",
+        ),
+        (
+            "SELECT eventid FROM cloudtrail \
+             WHERE CAST(eventTime AT TIME ZONE 'America/New_York' AS timestamp) = timestamp '2024-08-01 06:00'",
+            "a",
+        ),
+        ("SELECT eventid FROM cloudtrail WHERE CAST(eventTime AS timestamp) = timestamp '2024-08-01 10:00'", "a"),
+    ])
+    .await;
+}

@@ -1,5 +1,5 @@
 //! A plan → the same plan with Athena's answers where types decide: fractions become integers by rounding and texts as in Java, times
-//! become texts with a space between day and clock, and the first day of a date's month is a date.
+//! become texts with a space between day and clock and without their zone what clocks show there, and the first day of a date's month is a date.
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::common::config::ConfigOptions;
@@ -237,6 +237,10 @@ fn inside(expr: &Expr, kind: &DataType, schema: &DFSchema) -> Option<Expr> {
     // DataFusion 55 passes over files whose last time of day is none that is asked for, as if later times had later ones: a call hides
     // the cast from it
     if let DataType::Time32(_) | DataType::Time64(_) = kind {
+        return Some(to_local_time().call(vec![expr.clone()]));
+    }
+    let is_utc = matches!(zone.as_deref(), None | Some("+00:00" | "UTC"));
+    if matches!(kind, DataType::Timestamp(_, None)) && !is_utc {
         return Some(to_local_time().call(vec![expr.clone()]));
     }
     let zone = match zone.as_deref() {
