@@ -255,3 +255,17 @@ async fn a_time_without_its_zone_is_what_clocks_show_there() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn a_part_of_a_text_is_counted_from_its_end_below_zero() {
+    check_all(&[
+        (
+            "SELECT n, substr('hello', n), substring('hello' FROM n FOR 2), substring('hello', n, 1) FROM (VALUES 0, -2, 3, 9, -9, NULL) AS t (n) \
+             ORDER BY n",
+            "-9 | | | / -2 | lo | lo | l / 0 | | | / 3 | llo | ll | l / 9 | | | / | | |",
+        ),
+        ("SELECT substr('a/b', strpos('a/b', '/') + 1), '<' || substr('ab', strpos('ab', '/')) || '>', '<' || substr('ab', 0) || '>'", "b | <> | <>"),
+        ("SELECT substr(eventid, length(eventid)) FROM cloudtrail WHERE eventid = 'a'", "a"),
+    ])
+    .await;
+}

@@ -561,7 +561,7 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         }
         Expr::Substring { expr, substring_from, substring_for, .. } => {
             as_text(expr);
-            substring_from.as_ref().and_then(|from| from_the_end(expr, from, substring_for.as_deref()))
+            substring_from.as_ref().and_then(|from| from_the_end(expr, from, substring_for.as_deref(), who))
         }
         Expr::BinaryOp { left, op, right } => {
             if is_comparison(op) {
