@@ -181,12 +181,15 @@ fn digits(kind: &DataType) -> Option<(i16, i16)> {
 
 fn narrowing(kind: &DataType, is_try: bool) -> ScalarUDF {
     let signature = Signature::any(1, Volatility::Immutable);
-    ScalarUDF::new_from_impl(Narrowing { kind: kind.clone(), is_try, signature })
+    // casts of one number to two types are two columns
+    let name = format!("{}_{kind}", if is_try { "try_cast" } else { "cast" });
+    ScalarUDF::new_from_impl(Narrowing { name, kind: kind.clone(), is_try, signature })
 }
 
 /// A cast as DataFusion makes it.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Narrowing {
+    name: String,
     kind: DataType,
     /// Null in the place of an error.
     is_try: bool,
@@ -195,7 +198,7 @@ struct Narrowing {
 
 impl ScalarUDFImpl for Narrowing {
     fn name(&self) -> &str {
-        if self.is_try { "try_cast" } else { "cast" }
+        &self.name
     }
 
     fn signature(&self) -> &Signature {
