@@ -136,6 +136,15 @@ async fn sets_of_groups_are_of_what_is_computed_as_athena_does() {
              GROUP BY GROUPING SETS ((1), ()) ORDER BY 1, 2",
             "false | 1 / true | 1 / | 1 / | 3",
         ),
+        (
+            "SELECT NOT (eventname LIKE 'Get%') AS k, count(*) FROM cloudtrail GROUP BY ROLLUP (1) ORDER BY 1",
+            "false | 2 / true | 1 / | 3",
+        ),
+        (
+            "SELECT NOT (eventname NOT IN ('GetUser', 'x')) AS k, eventid, count(*) FROM cloudtrail GROUP BY CUBE (1, 2) \
+             HAVING eventid IS NULL ORDER BY 1",
+            "false | | 1 / true | | 2 / | | 3",
+        ),
     ])
     .await;
 }

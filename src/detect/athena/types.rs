@@ -9,7 +9,7 @@ use datafusion::functions::datetime::{to_char, to_local_time};
 use datafusion::functions::math::round;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit, not};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::{decimals, doubles, unions};
@@ -48,7 +48,12 @@ impl AnalyzerRule for AsAthena {
             };
             let node = node.map_expressions(|expr| match expr {
                 // what is above knows the groups of ROLLUP and its like by the names that these have within
-                Expr::GroupingSet(_) => expr.map_children(&mut under_its_name),
+                Expr::GroupingSet(_) => expr.map_children(|key| {
+                    let name = names.save(&key);
+                    let turned = key.transform_up(|part| Ok(turned(part)))?;
+                    let key = under_its_name(name.restore(turned.data))?;
+                    Ok(Transformed { transformed: key.transformed || turned.transformed, ..key })
+                }),
                 expr => under_its_name(expr),
             })?;
             if node.transformed { node.map_data(LogicalPlan::recompute_schema) } else { Ok(node) }
@@ -60,7 +65,7 @@ impl AnalyzerRule for AsAthena {
 /// Whether there is something to look at, which in most nodes of most rules there is not.
 fn is_asked(node: &LogicalPlan) -> Result<bool> {
     let is_typed = |expr: &Expr| match expr {
-        Expr::Cast(_) | Expr::TryCast(_) => true,
+        Expr::Cast(_) | Expr::TryCast(_) | Expr::GroupingSet(_) => true,
         Expr::ScalarFunction(call) => {
             ["arrow_cast", "date_trunc", "floor", "ceil", "round", "trunc", "signum"].contains(&call.func.name())
         }
@@ -97,6 +102,14 @@ fn refuse_number(expr: &Expr, schema: &DFSchema) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// `NOT (x LIKE y)` as `x NOT LIKE y`, which DataFusion 55 makes of it where it coerces types, and then gives the set of a key that name.
+fn turned(expr: Expr) -> Transformed<Expr> {
+    match expr {
+        Expr::Not(inner) => Transformed::yes(not(*inner)),
+        other => Transformed::no(other),
+    }
 }
 
 fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
