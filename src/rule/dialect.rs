@@ -324,7 +324,7 @@ pub fn find_word(sql: &str, word: &str, which: usize) -> Option<(usize, usize)> 
 pub struct Name {
     /// Line and column.
     pub place: (usize, usize),
-    /// Whether `AS` stands before it.
+    /// Whether SELECT calls something so: `AS` stands before it, or a value, and behind it a comma or FROM.
     pub is_alias: bool,
     /// Whether it stands in double quotes.
     pub is_quoted: bool,
@@ -334,20 +334,36 @@ pub struct Name {
 pub fn find_names(sql: &str, word: &str) -> Vec<Name> {
     // what is no SQL the parser complains of
     let tokens = Tokenizer::new(&WeirDialect, sql).tokenize_with_location().unwrap_or_default();
-    let mut is_alias = false;
-    let mut names = Vec::new();
-    for token in tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))) {
-        let Token::Word(found) = &token.token else {
-            is_alias = false;
-            continue;
-        };
+    let tokens: Vec<&TokenWithSpan> =
+        tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let (mut is_selected, mut names) = (false, Vec::new());
+    for (at, token) in tokens.iter().enumerate() {
+        let Token::Word(found) = &token.token else { continue };
+        match found.keyword {
+            Keyword::SELECT => is_selected = true,
+            Keyword::FROM => is_selected = false,
+            _ => {}
+        }
         if found.value.eq_ignore_ascii_case(word) {
+            let before = at.checked_sub(1).map(|before| &tokens[before].token);
+            let is_last =
+                tokens.get(at + 1).is_some_and(|next| next.token == Token::Comma || is(&next.token, Keyword::FROM));
+            let is_alias = before.is_some_and(|before| {
+                is(before, Keyword::AS) || is_selected && is_last && (*before == Token::RParen || is_name(before))
+            });
             let is_quoted = found.quote_style.is_some();
             names.push(Name { place: line_and_column(token.span.start), is_alias, is_quoted });
         }
-        is_alias = found.keyword == Keyword::AS;
     }
     names
+}
+
+fn is(token: &Token, keyword: Keyword) -> bool {
+    matches!(token, Token::Word(word) if word.keyword == keyword)
+}
+
+fn is_name(token: &Token) -> bool {
+    is(token, Keyword::NoKeyword)
 }
 
 /// Line and column of the first call of a function in SQL text outside of comments and quotes.

@@ -1,4 +1,5 @@
-//! Orders of rows that a comparison of a call decides, `ORDER BY hour(eventTime) < 6` → orders by columns that are computed before.
+//! Orders of rows that a comparison of a call decides, `ORDER BY hour(eventTime) < 6`, or a call of another, `abs(cardinality(resources))` →
+//! orders by columns that are computed before.
 //!
 //! DataFusion 55 asks what range such a key has, which it knows of no call, and then does not know the order again that it has made, and
 //! refuses its own plan. `split_part` is such a comparison: it asks how many parts there are.
@@ -48,9 +49,19 @@ impl OptimizerRule for ComputedKeys {
 
 /// Whether DataFusion does not know an order by this key again.
 fn is_lost(key: &Expr) -> bool {
-    let has = |wanted: fn(&Expr) -> bool| key.exists(|part| Ok(wanted(part))).expect("nothing fails on the way");
-    has(|part| matches!(part, Expr::BinaryExpr(_) | Expr::Between(_)))
-        && has(|part| matches!(part, Expr::ScalarFunction(_)))
+    has(key, |part| matches!(part, Expr::BinaryExpr(_) | Expr::Between(_) | Expr::Negative(_)))
+        && has(key, |part| matches!(part, Expr::ScalarFunction(_)))
+        || has(key, is_of_call)
+}
+
+fn has(expr: &Expr, wanted: fn(&Expr) -> bool) -> bool {
+    expr.exists(|part| Ok(wanted(part))).expect("nothing fails on the way")
+}
+
+/// Whether it is a call of what another call gives. A field is none.
+fn is_of_call(expr: &Expr) -> bool {
+    let is_call = |part: &Expr| matches!(part, Expr::ScalarFunction(call) if call.func.name() != "get_field");
+    matches!(expr, Expr::ScalarFunction(call) if call.args.iter().any(|arg| has(arg, is_call)))
 }
 
 /// Whether a function is asked for an order by such a key.

@@ -36,7 +36,7 @@ impl AnalyzerRule for Intervals {
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
             let is_interval = |expr: &Expr| expr.get_type(&schema).is_ok_and(|kind| kind == INTERVAL);
-            node.map_expressions(|expr| {
+            let mut under_its_name = |expr: Expr| -> Result<Transformed<Expr>> {
                 let name = names.save(&expr);
                 let compared = expr.transform_up(|expr| {
                     Ok(match expr {
@@ -56,6 +56,11 @@ impl AnalyzerRule for Intervals {
                     })
                 })?;
                 Ok(compared.update_data(|expr| name.restore(expr)))
+            };
+            node.map_expressions(|expr| match expr {
+                // what is above knows the groups of ROLLUP and its like by the names that these have within
+                Expr::GroupingSet(_) => expr.map_children(&mut under_its_name),
+                expr => under_its_name(expr),
             })
         });
         Ok(compared?.data)

@@ -176,6 +176,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("day_name", 1, "to_char(arg1, '%A')"),
     ("json_extract_items", 1, "json_get_array(arg1)"),
     ("json_extract_text", 1, "json_as_text(arg1)"),
+    ("json_extract_whole", 1, "json_whole(arg1)"),
     ("json_extract_array", 1, "array_transform(json_get_array(arg1), v -> json_as_text(v))"),
 ];
 
@@ -309,6 +310,9 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         ("json_extract_text", [json, path]) => {
             Some(with_arguments(&format!("json_as_text(arg1{})", keys(path)?), &[json]))
         }
+        ("json_extract_whole", [json, path]) => {
+            Some(with_arguments(&format!("json_whole(json_get_json(arg1{}))", keys(path)?), &[json]))
+        }
         ("json_extract_array", [json, path]) => {
             let template = "array_transform(json_get_array(arg1KEYS), v -> json_as_text(v))";
             Some(with_arguments(&template.replace("KEYS", &keys(path)?), &[json]))
@@ -419,7 +423,7 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
             let format = time_format(&name, format, |format| chrono_of_joda(format, Direction::Read))?;
             Some(with_arguments("moment_of(arg1, arg2)", &[time, &format]))
         }
-        ("substr" | "substring", [text, from, rest @ ..]) => from_the_end(text, from, rest.first()),
+        ("substr" | "substring", [text, from, rest @ ..]) => from_the_end(text, from, rest.first(), who),
         ("to_hex", [Expr::Value(ValueWithSpan { value: Value::HexStringLiteral(_), .. })]) => {
             Some(with_arguments("upper(encode(arg1, 'hex'))", &[&args[0]]))
         }
@@ -554,14 +558,42 @@ fn has_fraction(expr: &Expr) -> bool {
     }
 }
 
-/// `substr(name, -3)`, which counts from the end and in PostgreSQL from before the beginning.
-pub fn from_the_end(text: &Expr, from: &Expr, length: Option<&Expr>) -> Option<Expr> {
-    let back = from.to_string().strip_prefix('-')?.trim().parse::<u32>().ok()?;
+/// `substr(name, -3)`, which counts from the end and in PostgreSQL from before the beginning. From 0, or from before the beginning, it is empty.
+pub fn from_the_end(text: &Expr, from: &Expr, length: Option<&Expr>, who: For) -> Option<Expr> {
+    let written = from.to_string();
+    if who == For::Query && written.parse::<u32>().is_ok_and(|place| place == 0) {
+        return Some(with_arguments("left(arg1, 0)", &[text]));
+    }
+    let is_constant = written.trim_start_matches(['-', ' ']).bytes().all(|digit| digit.is_ascii_digit());
+    if who == For::Query && !is_constant && !is_from_one_on(from) {
+        let (first, last) = match length {
+            Some(_) => ("substr(arg1, arg2, arg3)", "left(right(arg1, -arg2), arg3)"),
+            None => ("substr(arg1, arg2)", "right(arg1, -arg2)"),
+        };
+        let template = format!(
+            "CASE WHEN arg2 > 0 THEN {first} WHEN arg2 = 0 OR -arg2 > length(arg1) THEN left(arg1, 0) ELSE {last} END"
+        );
+        return Some(with_arguments(&template, &[text, from].into_iter().chain(length).collect::<Vec<_>>()));
+    }
+    let back = written.strip_prefix('-')?.trim().parse::<u32>().ok()?;
     let last = with_arguments(&format!("right(arg1, {back})"), &[text]);
     Some(match length {
         Some(length) => with_arguments("left(arg1, arg2)", &[&last, length]),
         None => last,
     })
+}
+
+/// Whether it is certainly a place from 1 on, as `strpos(arn, '/') + 1`.
+fn is_from_one_on(place: &Expr) -> bool {
+    let Expr::BinaryOp { left, op: BinaryOperator::Plus, right } = place else { return false };
+    let is_count = match left.as_ref() {
+        Expr::Function(call) => call_name(call).is_some_and(|name| ["strpos", "length"].contains(&name.as_str())),
+        Expr::Position { .. } => true,
+        // `length` in DataFusion's words
+        Expr::Cast { expr, .. } => expr.to_string().starts_with("length("),
+        _ => false,
+    };
+    is_count && right.to_string().parse::<u32>().is_ok_and(|more| more > 0)
 }
 
 fn first_argument(call: &mut Function) -> Option<&mut Expr> {

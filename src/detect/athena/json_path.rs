@@ -1,9 +1,10 @@
 //! The path of a call such as `json_extract(requestParameters, '$.a[0]')` → arguments of the JSON functions here.
 
 use anyhow::bail;
-use datafusion::sql::sqlparser::ast::{Expr, Function, Ident};
+use datafusion::sql::sqlparser::ast::{DataType, Expr, Function, Ident};
 
 use super::template::{call_name, positional, text, with_arguments};
+use super::{For, is_list_of_json};
 use crate::catalog;
 use crate::table::Kind;
 
@@ -42,6 +43,17 @@ pub fn keys(path: &Expr) -> anyhow::Result<String> {
         rest = behind;
     }
     Ok(keys)
+}
+
+/// The call that takes JSON out of its text in the place of `json_extract` where it is cast to a type.
+pub fn taken_as(kind: &DataType, who: For) -> &'static str {
+    match (kind, who) {
+        (kind, _) if is_list_of_json(kind) => "json_extract_items",
+        (DataType::Array(_), _) => "json_extract_array",
+        (DataType::BigInt(_) | DataType::Int(_) | DataType::Integer(_), For::Query)
+        | (DataType::SmallInt(_) | DataType::TinyInt(_), For::Query) => "json_extract_whole",
+        _ => "json_extract_text",
+    }
 }
 
 /// `json_extract_scalar(service, '$.action.actiontype')`, as AWS asks GuardDuty's findings, of a column that has fields here → the column, and

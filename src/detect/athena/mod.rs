@@ -299,12 +299,7 @@ impl VisitorMut for Words {
             && nested(data_type).is_none()
             && !matches!(data_type, DataType::JSON)
         {
-            let name = match &*data_type {
-                kind if is_list_of_json(kind) => "json_extract_items",
-                DataType::Array(_) => "json_extract_array",
-                _ => "json_extract_text",
-            };
-            rename(call, name);
+            rename(call, json_path::taken_as(data_type, self.who));
         }
         ControlFlow::Continue(())
     }
@@ -526,7 +521,7 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         }
         Expr::Substring { expr, substring_from, substring_for, .. } => {
             as_text(expr);
-            substring_from.as_ref().and_then(|from| from_the_end(expr, from, substring_for.as_deref()))
+            substring_from.as_ref().and_then(|from| from_the_end(expr, from, substring_for.as_deref(), who))
         }
         Expr::BinaryOp { left, op, right } => {
             if is_comparison(op) {

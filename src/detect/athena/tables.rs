@@ -180,6 +180,13 @@ impl Named {
     /// concatenation makes. `is_here` is whether a table of the archive is asked: else what SELECT calls so is no day but a text.
     pub fn complete_day(&self, column: &Expr, value: &mut Expr, is_here: bool) {
         if self.is_day(column, is_here) {
+            // a number is one of days since 1970: as a text it is the day that it says, 20240801, or told to be none
+            if let Expr::Value(constant) = value
+                && let Value::Number(digits, _) = &constant.value
+                && last_name(column).is_some_and(|name| !self.gives(&name))
+            {
+                constant.value = Value::SingleQuotedString(digits.to_string());
+            }
             separated(value, "/", "-");
         }
     }

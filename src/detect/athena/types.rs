@@ -1,5 +1,5 @@
 //! A plan → the same plan with Athena's answers where types decide: fractions become integers by rounding and texts as in Java, times
-//! become texts with a space between day and clock, and the first day of a date's month is a date.
+//! become texts with a space between day and clock and without their zone what clocks show there, and the first day of a date's month is a date.
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion::common::config::ConfigOptions;
@@ -9,7 +9,7 @@ use datafusion::functions::datetime::{to_char, to_local_time};
 use datafusion::functions::math::round;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit, not};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::{decimals, doubles, unions};
@@ -38,13 +38,23 @@ impl AnalyzerRule for AsAthena {
             }
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
-            let node = node.map_expressions(|expr| {
+            let mut under_its_name = |expr: Expr| -> Result<Transformed<Expr>> {
                 let name = names.save(&expr);
                 let answered = expr.transform_up(|expr| {
                     refuse_number(&expr, &schema)?;
                     Ok(answered(expr, &schema))
                 })?;
                 Ok(answered.update_data(|expr| name.restore(expr)))
+            };
+            let node = node.map_expressions(|expr| match expr {
+                // what is above knows the groups of ROLLUP and its like by the names that these have within
+                Expr::GroupingSet(_) => expr.map_children(|key| {
+                    let name = names.save(&key);
+                    let turned = key.transform_up(|part| Ok(turned(part)))?;
+                    let key = under_its_name(name.restore(turned.data))?;
+                    Ok(Transformed { transformed: key.transformed || turned.transformed, ..key })
+                }),
+                expr => under_its_name(expr),
             })?;
             if node.transformed { node.map_data(LogicalPlan::recompute_schema) } else { Ok(node) }
         });
@@ -55,7 +65,7 @@ impl AnalyzerRule for AsAthena {
 /// Whether there is something to look at, which in most nodes of most rules there is not.
 fn is_asked(node: &LogicalPlan) -> Result<bool> {
     let is_typed = |expr: &Expr| match expr {
-        Expr::Cast(_) | Expr::TryCast(_) => true,
+        Expr::Cast(_) | Expr::TryCast(_) | Expr::GroupingSet(_) => true,
         Expr::ScalarFunction(call) => {
             ["arrow_cast", "date_trunc", "floor", "ceil", "round", "trunc", "signum"].contains(&call.func.name())
         }
@@ -71,8 +81,18 @@ fn is_asked(node: &LogicalPlan) -> Result<bool> {
 }
 
 /// `date_diff`, `to_unixtime` and `AT TIME ZONE` take their times by `arrow_cast`, for which a number is one of microseconds. Those of flow logs
-/// are seconds, and Athena refuses both.
+/// are seconds, and Athena refuses both. A number that is cast to a day is one of days.
 fn refuse_number(expr: &Expr, schema: &DFSchema) -> Result<()> {
+    let day = match expr {
+        Expr::Cast(cast) if cast.field.data_type() == &DataType::Date32 => Some(&cast.expr),
+        Expr::TryCast(cast) if cast.field.data_type() == &DataType::Date32 => Some(&cast.expr),
+        _ => None,
+    };
+    if day.is_some_and(|number| number.get_type(schema).is_ok_and(|kind| kind.is_integer())) {
+        return plan_err!(
+            "a number stands where a day is needed: date(from_unixtime(start)) is the day of so many seconds"
+        );
+    }
     let Expr::ScalarFunction(call) = expr else { return Ok(()) };
     let [number, Expr::Literal(ScalarValue::Utf8(Some(kind)), _)] = call.args.as_slice() else { return Ok(()) };
     let is_number = || number.get_type(schema).is_ok_and(|kind| kind.is_integer());
@@ -82,6 +102,14 @@ fn refuse_number(expr: &Expr, schema: &DFSchema) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// `NOT (x LIKE y)` as `x NOT LIKE y`, which DataFusion 55 makes of it where it coerces types, and then gives the set of a key that name.
+fn turned(expr: Expr) -> Transformed<Expr> {
+    match expr {
+        Expr::Not(inner) => Transformed::yes(not(*inner)),
+        other => Transformed::no(other),
+    }
 }
 
 fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
@@ -222,6 +250,10 @@ fn inside(expr: &Expr, kind: &DataType, schema: &DFSchema) -> Option<Expr> {
     // DataFusion 55 passes over files whose last time of day is none that is asked for, as if later times had later ones: a call hides
     // the cast from it
     if let DataType::Time32(_) | DataType::Time64(_) = kind {
+        return Some(to_local_time().call(vec![expr.clone()]));
+    }
+    let is_utc = matches!(zone.as_deref(), None | Some("+00:00" | "UTC"));
+    if matches!(kind, DataType::Timestamp(_, None)) && !is_utc {
         return Some(to_local_time().call(vec![expr.clone()]));
     }
     let zone = match zone.as_deref() {

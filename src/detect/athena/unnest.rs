@@ -72,7 +72,7 @@ impl Unnested {
             _ => name(relation)?,
         };
         let columns = columns(alias.as_ref(), array_exprs, *with_ordinality);
-        let mut lists = parts(array_exprs, columns.len() - usize::from(*with_ordinality))?;
+        let mut lists = parts(alias.as_ref(), array_exprs, columns.len() - usize::from(*with_ordinality))?;
         if lists.len() == 4 && is_of_lake(array_exprs, &columns) {
             lists[..3].rotate_left(1);
         }
@@ -90,11 +90,11 @@ fn alone(relation: &TableFactor) -> Option<TableFactor> {
         return None;
     };
     let given = alias.as_ref().map_or(0, |alias| alias.columns.len());
-    if !*with_ordinality && given <= array_exprs.len() {
+    if !*with_ordinality && given <= array_exprs.len() && !is_of_one_field(alias.as_ref(), array_exprs) {
         return None;
     }
     let names = columns(alias.as_ref(), array_exprs, *with_ordinality);
-    let lists = parts(array_exprs, names.len() - usize::from(*with_ordinality))?;
+    let lists = parts(alias.as_ref(), array_exprs, names.len() - usize::from(*with_ordinality))?;
     let items = (1..=lists.len()).map(|place| format!("unnest(arg{place})"));
     let shown = items.chain(with_ordinality.then(|| ordinals(lists.len()))).zip(&names);
     let shown = shown.map(|(item, name)| format!("{item} AS {}", quoted(name)));
@@ -122,13 +122,24 @@ fn columns(alias: Option<&TableAlias>, lists: &[Expr], with_ordinality: bool) ->
 }
 
 /// As many lists as there are columns: the fields of the rows of one list, and the keys and values of a map, are a column each.
-fn parts(lists: &[Expr], count: usize) -> Option<Vec<Expr>> {
+fn parts(alias: Option<&TableAlias>, lists: &[Expr], count: usize) -> Option<Vec<Expr>> {
+    let is_of_one_field = is_of_one_field(alias, lists);
     match lists {
-        lists if lists.len() == count => Some(lists.to_vec()),
-        [list] if count > 1 => {
+        lists if lists.len() == count && !is_of_one_field => Some(lists.to_vec()),
+        [list] if count > 1 || is_of_one_field => {
             Some((1..=count).map(|place| with_arguments(&format!("item_parts(arg1, {place})"), &[list])).collect())
         }
         _ => None,
+    }
+}
+
+/// Whether a column is named for a list of rows that have one field, `CAST(... AS ARRAY(ROW(id VARCHAR)))`: then it is that field.
+fn is_of_one_field(alias: Option<&TableAlias>, lists: &[Expr]) -> bool {
+    match lists {
+        [list @ Expr::Cast { .. }] => {
+            alias.is_some_and(|alias| !alias.columns.is_empty()) && fields(list).is_some_and(|names| names.len() == 1)
+        }
+        _ => false,
     }
 }
 

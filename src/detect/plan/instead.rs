@@ -1,5 +1,8 @@
 //! A function of Athena that there is not, or of another engine → what is written here.
 
+/// Of functions of windows.
+const OVER: &str = "it stands with a window behind it, OVER (PARTITION BY sourceIPAddress ORDER BY eventTime)";
+
 /// In the order of their names.
 const INSTEAD: &[(&str, &str)] = &[
     ("age", "max(eventTime) - min(eventTime), or date_diff('hour', from, to)"),
@@ -19,9 +22,11 @@ const INSTEAD: &[(&str, &str)] = &[
     ("convert_timezone", "at_timezone(eventTime, 'Europe/Berlin')"),
     ("count_distinct", "count(DISTINCT x)"),
     ("crc32", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
+    ("cume_dist", OVER),
     ("dateadd", "date_add('day', 1, eventTime)"),
     ("datediff", "date_diff('day', from, to)"),
     ("datefloor", "date_trunc('hour', eventTime)"),
+    ("dense_rank", OVER),
     ("earliest", "min_by(eventName, eventTime)"),
     ("epoch", "to_unixtime(eventTime)"),
     ("explode", "FROM cloudtrail CROSS JOIN UNNEST(resources) AS t (r)"),
@@ -79,24 +84,30 @@ const INSTEAD: &[(&str, &str)] = &[
     ("jsonb_path_query", "json_query(requestParameters, 'lax $.items[*].id' WITH ARRAY WRAPPER)"),
     ("jsonb_path_query_array", "json_query(requestParameters, 'lax $.items[*].id' WITH ARRAY WRAPPER)"),
     ("jsonb_pretty", "json_format(json_parse(requestParameters))"),
+    ("lag", OVER),
     ("last", "max_by(eventName, eventTime)"),
     ("latest", "max_by(eventName, eventTime)"),
+    ("lead", OVER),
     ("len", "length(text)"),
     ("make_interval", "INTERVAL '1' HOUR"),
     ("mode", "approx_most_frequent(1, x, 10)"),
     ("multimap_from_entries", "multimap_agg(k, v) behind FROM UNNEST(entries) AS t (k, v)"),
     ("murmur3", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
     ("normalize", "lower(text) compares letters in any case"),
+    ("ntile", OVER),
     ("numeric_histogram", "SELECT floor(bytes / 1000) AS thousands, count(*) FROM vpc_flow GROUP BY 1"),
     ("parse_json", "json_parse(text)"),
     ("parse_url", "url_extract_host(url), url_extract_path(url)"),
     ("pct", "approx_percentile(bytes, 0.95)"),
+    ("percent_rank", OVER),
     ("percentile", "approx_percentile(bytes, 0.95)"),
     ("percentile_approx", "approx_percentile(bytes, 0.95)"),
     ("pg_size_pretty", "format('%.1f MB', sum(bytes) / 1e6)"),
+    ("rank", OVER),
     ("regexp_matches", "regexp_like(eventName, '^Get')"),
     ("regexp_substr", "regexp_extract(userAgent, '[a-z]+')"),
     ("rlike", "regexp_like(eventName, '^Get')"),
+    ("row_number", OVER),
     ("row_to_json", "json_format(CAST(userIdentity AS JSON))"),
     ("safe_cast", "try_cast(x AS BIGINT)"),
     ("shuffle", "array_agg(x ORDER BY random()) behind FROM UNNEST(list) AS t (x)"),

@@ -163,7 +163,11 @@ fn column(text: &str) -> Option<Mistake> {
                 .to_owned(),
         );
     }
-    if let Some(near) = rest {
+    let has_it = |table: &&Table| table.columns.iter().any(|column| column.name == bare);
+    let elsewhere = catalog::tables().find(has_it).filter(|_| path_to(bare, catalog::tables()).is_none());
+    if let Some(table) = elsewhere {
+        message += &format!(" here: it is one of {}", table.name);
+    } else if let Some(near) = rest {
         let near = near.replace('"', "");
         let of = catalog::tables().find_map(|table| Some((table, near.strip_prefix(table.name)?.strip_prefix('.')?)));
         let last = near.rsplit('.').next().unwrap_or(&near);
@@ -335,6 +339,11 @@ fn value(text: &str) -> Option<Mistake> {
             kind.to_ascii_uppercase()
         )));
     }
+    if let Some((number, kind)) = text.strip_prefix("Can't cast value ").and_then(|text| text.split_once(" to type ")) {
+        let kind = as_athena(kind);
+        let cast = kind.to_ascii_uppercase();
+        return about(number, format!("{number} is no {kind}: try_cast(x AS {cast}) is null there"));
+    }
     let (typed, kind) = text.strip_prefix("Cannot cast string '")?.rsplit_once("' to value of ")?;
     let kind = match kind.strip_suffix(" type")? {
         "Date32" => "a day such as 2024-08-01".to_owned(),
@@ -378,6 +387,10 @@ fn other(text: &str) -> Option<String> {
     if text.contains("0: (\"null\"") {
         return Some("JSON stands where text is needed: use `->>` in place of `->`".to_owned());
     }
+    if let Some(name) = text.strip_prefix("Schema contains duplicate qualified field name ") {
+        let name = name.rsplit('.').next().unwrap_or(name);
+        return Some(format!("`{name}` stands twice within ROLLUP, CUBE or GROUPING SETS: once is enough"));
+    }
     if text.contains("Correlated scalar subquery must be aggregated")
         || text.contains("does not support logical expression ScalarSubquery")
     {
@@ -393,6 +406,25 @@ fn other(text: &str) -> Option<String> {
              (SELECT count(*) AS n FROM vpc_flow v WHERE v.srcaddr = c.sourceIPAddress) AS t, where c is a table before it whose rows no \
              outer join fills with nulls; the last row of each is what QUALIFY row_number() OVER (PARTITION BY sourceIPAddress ORDER BY \
              eventTime DESC) = 1 leaves"
+                .to_owned(),
+        );
+    }
+    if text.starts_with("Cannot access field at argument") && text.contains("type List(") {
+        return Some(
+            "that column is a list: resources[1].arn is a field of its first item, any_match(resources, r -> r.arn LIKE '%x') asks all, and \
+             CROSS JOIN UNNEST(resources) AS t (r) makes rows of them"
+                .to_owned(),
+        );
+    }
+    if text == "Divide by zero error" {
+        return Some("something is divided by zero: bytes / nullif(packets, 0) is null there".to_owned());
+    }
+    if text.starts_with("Substring without for/from is not valid") {
+        return Some("substring takes 2 or 3 arguments: substring(eventName, 1, 3)".to_owned());
+    }
+    if text.contains("Physical plan does not support logical expression WindowFunction(") {
+        return Some(
+            "WHERE knows nothing of windows: QUALIFY row_number() OVER (PARTITION BY sourceIPAddress ORDER BY eventTime DESC) = 1 behind it does"
                 .to_owned(),
         );
     }
@@ -492,6 +524,10 @@ fn other(text: &str) -> Option<String> {
     if let Some(types) = compared {
         let types = as_athena(types);
         let instead = match types.contains("boolean") {
+            _ if types.contains("array(row)") => {
+                "of what is in a list, any_match(resources, r -> r.arn = 'x') is asked"
+            }
+            _ if types.contains("row") => "the fields of a row are named with dots, as in userIdentity.arn = 'x'",
             false if types.contains("bigint") && types.contains("timestamp") => {
                 "a time is written '2024-08-01 12:00:00', and from_unixtime(start) is the time of so many seconds"
             }
@@ -517,14 +553,17 @@ fn other(text: &str) -> Option<String> {
 
 /// A text with Athena's names of types in the place of Arrow's.
 fn as_athena(text: &str) -> String {
-    const TYPES: [(&str, &str); 12] = [
+    const TYPES: [(&str, &str); 15] = [
         (r"Dictionary\(\w+, Utf8(View)?\)", "varchar"),
         (r#"Timestamp\(\w+, "[^"]*"\)"#, "timestamp with time zone"),
         (r"Timestamp\(\w+\)", "timestamp"),
+        (r"\bList\(Struct\(.*\)\)", "array(row)"),
         (r"Struct\(.*\)", "row"),
         (r"\b(Large)?Utf8(View)?\b", "varchar"),
         (r"\bU?Int64\b", "bigint"),
         (r"\bU?Int32\b", "integer"),
+        (r"\bU?Int16\b", "smallint"),
+        (r"\bU?Int8\b", "tinyint"),
         (r"\bFloat64\b", "double"),
         (r"\bFloat32\b", "real"),
         (r"\bDate32\b", "date"),
