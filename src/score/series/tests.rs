@@ -147,6 +147,13 @@ fn the_share_of_high_scores_on_noise_is_nominal() {
 }
 
 #[test]
+fn counts_that_are_nearly_always_none_are_not_odd_when_they_are_one() {
+    // errors, retries, messages in a dead-letter queue: one point in a hundred
+    let [hundredth, thousandth, _] = shares(&mut Noise(15), |noise| f64::from(u8::from(noise.uniform() < 0.01)));
+    assert!(hundredth < 4.0 && thousandth < 4.0, "{hundredth} and {thousandth} times nominal");
+}
+
+#[test]
 fn a_score_depends_on_nothing_after_it_and_is_the_same_each_time() {
     let values = days(2_000);
     let whole = scores(values.clone());
