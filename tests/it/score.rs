@@ -106,6 +106,40 @@ fn scores_inside_of_the_folder_are_not_scored_again() {
 }
 
 #[test]
+fn what_is_compressed_is_read_as_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let gzip = |name: &str, text: &str| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(text.as_bytes()).unwrap();
+        fs::write(at(name), gzip.finish().unwrap()).unwrap();
+    };
+    fs::create_dir(at("in")).unwrap();
+    fs::write(at("in/one.csv"), metric(300, 200)).unwrap();
+    gzip("in/one.csv.gz", &metric(300, 250));
+    gzip("in/two.csv.gz", &metric(300, 200));
+    fs::write(at("in/other.gz"), "not a metric").unwrap();
+    let output = weir(&["score", "series", "in", "--output", "out"], folder.path());
+    assert_eq!(code(&output), 3);
+    assert_eq!(
+        text(&output.stderr),
+        "weir: could not read in/one.csv.gz: its scores have the name of those of in/one.csv\n"
+    );
+    assert_eq!(fs::read(at("out/one.csv")).unwrap(), fs::read(at("out/two.csv")).unwrap());
+    let alone = weir(&["score", "series", "in/two.csv.gz"], folder.path());
+    assert_eq!(fs::read(at("out/two.csv")).unwrap(), alone.stdout);
+
+    gzip("flows.gz", "src,dst,tick\na,b,1\na,c,2\n");
+    let edges = weir(&["score", "edges", "flows.gz"], folder.path());
+    assert_eq!((code(&edges), text(&edges.stdout).lines().count()), (0, 2));
+    let whole = fs::read(at("in/two.csv.gz")).unwrap();
+    fs::write(at("cut.csv.gz"), &whole[..whole.len() / 2]).unwrap();
+    let cut = weir(&["score", "series", "cut.csv.gz"], folder.path());
+    assert_eq!(code(&cut), 3);
+    assert!(text(&cut.stderr).contains("could not read cut.csv.gz"), "{}", text(&cut.stderr));
+}
+
+#[test]
 fn a_header_alone_gives_a_header() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("none.csv"), "timestamp,value\n").unwrap();
