@@ -241,3 +241,13 @@ fn a_beat_that_is_missed_is_told_whatever_its_period() {
     let told = above(&scores(values), 0.999);
     assert!(told.iter().any(|step| (2_400..2_480).contains(step)), "{told:?}");
 }
+
+#[test]
+fn a_beat_of_single_points_that_stops_is_told() {
+    // an hourly job, minute by minute: its stretches differ from those without it in one point of sixteen
+    let mut noise = Noise(16);
+    let beat = |step: usize| if step % 60 == 7 && !(3_600..3_960).contains(&step) { 45.0 } else { 0.0 };
+    let values: Vec<f64> = (0..5_000).map(|step| 5.0 + beat(step) + 2.0 * noise.normal()).collect();
+    let told = above(&scores(values), 0.999);
+    assert!(told.iter().any(|step| (3_660..3_960).contains(step)), "{told:?}");
+}
