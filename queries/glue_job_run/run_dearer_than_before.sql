@@ -7,42 +7,42 @@
 -- description     = "Compares the successful runs of a week with those of the week but one before, so that a change within a week is seen whole, and weekdays stand against weekdays. It is told where three quarters of the runs now are a tenth above three quarters of those before: single long runs change nothing. Five runs a week, as of a job of workdays, must all be. From 50 runs a week on, it is also told where the median rose by three tenths to above three quarters of the runs before, and three quarters of the runs now are above the median before: so many runs differ much from each other, and their medians little by chance. Of a job with fewer than five runs a week nothing can be said so. DPU-seconds are those that AWS gives (FLEX, auto scaling), else seconds times DPUs, so that a job with other workers is compared by what it costs."
 SELECT jobName AS resource,
        -- weeks are counted from 1970, as those of the window are: the first of its three is that of its earliest row
-       CASE to_unixtime(min(lastModifiedOn)) / 604800 % 3
-            WHEN 0 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 0)
-            WHEN 1 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 1)
-            ELSE approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 2) END AS dpu_seconds_before,
-       CASE to_unixtime(min(lastModifiedOn)) / 604800 % 3
-            WHEN 0 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 2)
-            WHEN 1 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 0)
-            ELSE approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 1) END AS dpu_seconds_now,
-       CASE to_unixtime(min(lastModifiedOn)) / 604800 % 3
-            WHEN 0 THEN approx_percentile(executionTime, 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 0)
-            WHEN 1 THEN approx_percentile(executionTime, 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 1)
-            ELSE approx_percentile(executionTime, 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 2) END AS seconds_before,
-       CASE to_unixtime(min(lastModifiedOn)) / 604800 % 3
-            WHEN 0 THEN approx_percentile(executionTime, 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 2)
-            WHEN 1 THEN approx_percentile(executionTime, 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 0)
-            ELSE approx_percentile(executionTime, 0.5) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 1) END AS seconds_now,
-       CASE to_unixtime(min(lastModifiedOn)) / 604800 % 3
-            WHEN 0 THEN count(*) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 0)
-            WHEN 1 THEN count(*) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 1)
-            ELSE count(*) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 2) END AS runs_before,
-       CASE to_unixtime(min(lastModifiedOn)) / 604800 % 3
-            WHEN 0 THEN count(*) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 2)
-            WHEN 1 THEN count(*) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 0)
-            ELSE count(*) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 1) END AS runs_now,
-       CASE to_unixtime(min(lastModifiedOn)) / 604800 % 3
-            WHEN 0 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.75) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 0)
-            WHEN 1 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.75) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 1)
-            ELSE approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.75) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 2) END AS three_quarters_below_before,
-       CASE to_unixtime(min(lastModifiedOn)) / 604800 % 3
-            WHEN 0 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.25) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 2)
-            WHEN 1 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.25) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 0)
-            ELSE approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.25) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 1) END AS three_quarters_above_now,
-       CASE to_unixtime(min(lastModifiedOn)) / 604800 % 3
-            WHEN 0 THEN min(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1))) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 2)
-            WHEN 1 THEN min(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1))) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 0)
-            ELSE min(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1))) FILTER (WHERE to_unixtime(lastModifiedOn) / 604800 % 3 = 1) END AS least_now,
+       CASE floor(to_unixtime(min(lastModifiedOn)) / 604800) % 3
+            WHEN 0 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 0)
+            WHEN 1 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 1)
+            ELSE approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 2) END AS dpu_seconds_before,
+       CASE floor(to_unixtime(min(lastModifiedOn)) / 604800) % 3
+            WHEN 0 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 2)
+            WHEN 1 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 0)
+            ELSE approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 1) END AS dpu_seconds_now,
+       CASE floor(to_unixtime(min(lastModifiedOn)) / 604800) % 3
+            WHEN 0 THEN approx_percentile(executionTime, 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 0)
+            WHEN 1 THEN approx_percentile(executionTime, 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 1)
+            ELSE approx_percentile(executionTime, 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 2) END AS seconds_before,
+       CASE floor(to_unixtime(min(lastModifiedOn)) / 604800) % 3
+            WHEN 0 THEN approx_percentile(executionTime, 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 2)
+            WHEN 1 THEN approx_percentile(executionTime, 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 0)
+            ELSE approx_percentile(executionTime, 0.5) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 1) END AS seconds_now,
+       CASE floor(to_unixtime(min(lastModifiedOn)) / 604800) % 3
+            WHEN 0 THEN count(*) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 0)
+            WHEN 1 THEN count(*) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 1)
+            ELSE count(*) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 2) END AS runs_before,
+       CASE floor(to_unixtime(min(lastModifiedOn)) / 604800) % 3
+            WHEN 0 THEN count(*) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 2)
+            WHEN 1 THEN count(*) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 0)
+            ELSE count(*) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 1) END AS runs_now,
+       CASE floor(to_unixtime(min(lastModifiedOn)) / 604800) % 3
+            WHEN 0 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.75) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 0)
+            WHEN 1 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.75) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 1)
+            ELSE approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.75) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 2) END AS three_quarters_below_before,
+       CASE floor(to_unixtime(min(lastModifiedOn)) / 604800) % 3
+            WHEN 0 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.25) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 2)
+            WHEN 1 THEN approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.25) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 0)
+            ELSE approx_percentile(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1)), 0.25) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 1) END AS three_quarters_above_now,
+       CASE floor(to_unixtime(min(lastModifiedOn)) / 604800) % 3
+            WHEN 0 THEN min(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1))) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 2)
+            WHEN 1 THEN min(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1))) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 0)
+            ELSE min(coalesce(dpuSeconds, executionTime * coalesce(maxCapacity, 1))) FILTER (WHERE floor(to_unixtime(lastModifiedOn) / 604800) % 3 = 1) END AS least_now,
        sample(workerType) AS worker_types,
        sample(numberOfWorkers) AS workers,
        sample(glueVersion) AS glue_versions,
