@@ -71,6 +71,19 @@ fn a_row_that_cannot_be_read_is_named_and_counted_and_keeps_its_place() {
 }
 
 #[test]
+fn of_many_rows_that_cannot_be_read_the_first_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..500).map(|row| if row % 5 == 0 { "1722470400,\n" } else { "1722470400,1\n" }).collect();
+    fs::write(folder.path().join("gaps.csv"), format!("timestamp,value\n{rows}")).unwrap();
+    let output = weir(&["score", "series", "gaps.csv"], folder.path());
+    assert_eq!((code(&output), scores(&text(&output.stdout)).len()), (0, 500));
+    let said = text(&output.stderr);
+    let said: Vec<&str> = said.lines().collect();
+    assert_eq!((said.len(), said[19]), (22, "weir: gaps.csv:97: `` is not a number"));
+    assert_eq!(said[20..], ["weir: further ones are counted", "weir: 100 of 500 rows could not be read and score 0"]);
+}
+
+#[test]
 fn a_folder_is_scored_file_by_file_under_the_same_names() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);

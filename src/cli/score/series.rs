@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use walkdir::WalkDir;
 
-use super::text_of;
+use super::{say_bad, text_of};
 use crate::cli::output::{self, Failure, OrFail};
 use crate::decode::line::read_line;
 use crate::score::series::{Columns, Scorer, WARM_UP};
@@ -187,7 +187,7 @@ fn rows<R: io::Read>(
         rows += 1;
         let row = columns.read(text, rows);
         let score = row.point.map(|(time, value)| scorer.score(time, value)).unwrap_or_else(|why| {
-            output::say(format_args!("weir: {name}:{number}: {why}"));
+            say_bad(bad_rows, format_args!("weir: {name}:{number}: {why}"));
             bad_rows += 1;
             0.0
         });
