@@ -5,8 +5,9 @@ mod edges;
 mod lines;
 mod series;
 
+use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 
 use super::output::{self, Failure, OrFail};
+use crate::decode::gzip::Gzip;
 use crate::source::file;
 
 #[derive(Subcommand)]
@@ -23,8 +25,8 @@ pub enum Score {
     /// In: CSV with the columns `timestamp` (2014-02-14 14:30:00, RFC 3339, seconds, milli-, micro- or nanoseconds since
     /// 1970) and `value`, or names like these; without times rows are numbered. Out: `timestamp,anomaly_score`, a line for
     /// each row in the same order. A score is 1 - p, where p is the chance of something as unusual under what the metric
-    /// did so far; an episode scores above 0.998 once. The first 150 rows are learnt, and score 0. A row that cannot be
-    /// read is named on standard error and scores 0.
+    /// did so far; an episode scores above 0.9995 once, and then 0.998 at most. The first 150 rows are learnt, and score 0.
+    /// Rows that cannot be read score 0; the first 20 of a file are named on standard error.
     #[command(
         after_help = "Examples:\n  weir score series cpu.csv\n  weir score series metrics/ --output scores/\n  tail -f cpu.csv | weir score series -\n  weir score series hosts.csv --value cpu\n\n  $ printf 'timestamp,value\\n2024-08-01 00:00:00,12.5\\n2024-08-01 00:05:00,12.7\\n' | weir score series\n  timestamp,anomaly_score\n  2024-08-01 00:00:00,0\n  2024-08-01 00:05:00,0\n\nExit codes: 0 done, 2 usage, 3 a file could not be read, or none of its rows, 4 output unwritable"
     )]
@@ -33,8 +35,8 @@ pub enum Score {
     ///
     /// In: `src,dst,tick` lines in the order of their ticks, which are minutes, seconds or times; a header may name these
     /// columns (`src_ip`, `time` and the like) in another order, among others. Out: a score for each line, higher the
-    /// odder, from bursts, fan-out, fan-in and rarity of the edge and its nodes. A line that cannot be read is named on
-    /// standard error and scores 0. What is remembered takes at most 64 MiB.
+    /// odder, from bursts, fan-out, fan-in and rarity of the edge and its nodes. Lines that cannot be read score 0; the first
+    /// 20 of them are named on standard error. What is remembered takes at most 64 MiB.
     #[command(
         after_help = "Examples:\n  weir score edges flows.csv --output scores.txt\n  printf '10.0.0.1,10.0.0.2,1\\n10.0.0.1,10.0.0.3,1\\n' | weir score edges\n\nExit codes: 0 done, 2 usage, 3 the input could not be read, 4 output unwritable"
     )]
@@ -54,7 +56,7 @@ pub enum Score {
 /// One stream in, one out.
 #[derive(Args)]
 pub struct InOut {
-    /// File, or `-` for standard input
+    /// File, plain or gzip, or `-` for standard input
     #[arg(default_value = "-")]
     input: PathBuf,
     /// File of the answers, `-` for standard output
@@ -71,17 +73,13 @@ impl InOut {
     /// # Errors
     /// When the file cannot be opened.
     fn read(&self) -> anyhow::Result<BufReader<Box<dyn Read>>> {
-        let reader: Box<dyn Read> = match self.is_live() {
-            true => Box::new(io::stdin()),
-            false => {
-                let name = || format!("could not read {}", self.input.display());
-                if self.input.is_dir() {
-                    return Err(anyhow!("it is a folder")).with_context(name);
-                }
-                Box::new(File::open(&self.input).with_context(name)?)
-            }
+        let name = || format!("could not read {}", self.input.display());
+        let text = match self.is_live() {
+            true => text_of(io::stdin()),
+            false if self.input.is_dir() => return Err(anyhow!("it is a folder")).with_context(name),
+            false => File::open(&self.input).and_then(text_of),
         };
-        Ok(BufReader::with_capacity(1 << 16, reader))
+        Ok(BufReader::with_capacity(1 << 16, text.with_context(name)?))
     }
 
     /// # Errors
@@ -98,6 +96,28 @@ impl InOut {
             }
         };
         Ok(BufWriter::with_capacity(1 << 16, out))
+    }
+}
+
+/// What an input says, which may be compressed with gzip: no text begins with the byte that gzip does.
+///
+/// # Errors
+/// When the beginning cannot be read.
+fn text_of(input: impl Read + 'static) -> io::Result<Box<dyn Read>> {
+    let mut input = BufReader::with_capacity(1 << 16, input);
+    let is_gzip = input.fill_buf()?.first() == Some(&0x1f);
+    Ok(if is_gzip { Box::new(Gzip::new(input)) } else { Box::new(input) })
+}
+
+/// Rows of a file that are named. A metric with gaps has thousands that are alike.
+const NAMED_MAX: u64 = 20;
+
+/// Says what is wrong with a row, after `others` of the same file.
+fn say_bad(others: u64, row: impl Display) {
+    match others {
+        ..NAMED_MAX => output::say(row),
+        NAMED_MAX => output::say("weir: further ones are counted"),
+        _ => {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! A metric, point by point → a score for each: 1 - p, where p is the chance of something at least as unusual under what
 //! this metric did before.
 //!
-//! Eight statistics say in what way a point can be odd (`model`, `echo`, `shape`, `flat`). Each is ranked in its own past
+//! Nine statistics say in what way a point can be odd (`model`, `echo`, `shape`, `flat`, `gap`). Each is ranked in its own past
 //! (`tail`), so that none of them assumes a distribution. The two least likely ones, and what the points before said, make
 //! one p; and an episode is told once (`hold`). The score of a point depends on that point and those before it, on no clock and on
 //! no chance.
@@ -11,6 +11,7 @@ mod model;
 mod drift;
 mod echo;
 mod flat;
+mod gap;
 mod again;
 mod row;
 mod season;
@@ -25,6 +26,7 @@ pub use row::{Columns, Row};
 use crate::time::Timestamp;
 use echo::Echo;
 use flat::Flat;
+use gap::Gap;
 use hold::Hold;
 use model::Model;
 use shape::Shapes;
@@ -73,6 +75,7 @@ pub struct Scorer {
     echo: Echo,
     tails: [Tail; 7],
     flat: Flat,
+    gap: Gap,
     trace: f64,
     slope: Slope,
     hold: Hold,
@@ -93,6 +96,7 @@ impl Scorer {
             echo: Echo::new(),
             tails: FADING.map(Tail::fading),
             flat: Flat::new(f64::NAN),
+            gap: Gap::new(),
             trace: 0.0,
             slope: Slope::default(),
             hold: Hold::new(),
@@ -119,8 +123,9 @@ impl Scorer {
         let shape = self.shapes.observe(spot, points);
         let echo = self.echo.observe(value, self.model.width(), points);
         let statistics = [residual, season, loudness, ratio, drift, shape, echo];
-        let flat = self.flat.observe(value);
-        let p = self.chance(&statistics, flat, points.min(POINTS_MAX));
+        // a value that repeats itself and a beat that stops are one statistic: what never leaves a value has no peaks either
+        let run = self.flat.observe(value).min(self.gap.observe(spot));
+        let p = self.chance(&statistics, run, points.min(POINTS_MAX));
         let held = self.hold.judge(p, points.min(POINTS_MAX));
         let weight = if held.repeats { HELD_WEIGHT } else { 1.0 };
         if self.points > 10 {
@@ -135,12 +140,12 @@ impl Scorer {
     }
 
     /// One p of all.
-    fn chance(&mut self, statistics: &[f64; 7], flat: f64, points: f64) -> f64 {
+    fn chance(&mut self, statistics: &[f64; 7], run: f64, points: f64) -> f64 {
         let mut trust = TRUST;
         trust[ECHO] *= self.echo.beat();
         let (mut first, mut second) = (1.0f64, 1.0f64);
         let ranked = self.tails.iter().zip(statistics).map(|(tail, statistic)| tail.chance(*statistic));
-        for (chance, trust) in ranked.chain([flat]).zip(trust) {
+        for (chance, trust) in ranked.chain([run]).zip(trust) {
             let chance = chance / trust;
             second = second.min(chance.max(first));
             first = first.min(chance);

@@ -232,3 +232,25 @@ fn what_is_not_there_is_said() {
     failed(&["--since", "yesterday"], "`yesterday` is not a day such as 2024-08-01");
     failed(&[], "weir-archive");
 }
+
+#[test]
+fn the_text_of_a_rule_that_counts_weeks_finds_the_same_in_the_archive() {
+    // a week is `to_unixtime` by its seconds: whole in a rule, and with a fraction in a query, as Athena's is
+    let folder = tempfile::tempdir().unwrap();
+    let run = |day: u32| {
+        let seconds = if day < 19 { 300 } else { 400 };
+        format!(
+            r#"{{"Id":"jr_{day}","JobName":"orders","JobRunState":"SUCCEEDED","LastModifiedOn":"2026-03-{day:02}T02:10:00Z","ExecutionTime":{seconds}}}"#
+        )
+    };
+    let runs: Vec<String> = (5..26).map(run).collect();
+    fs::write(folder.path().join("runs.json"), format!(r#"{{"JobRuns":[{}]}}"#, runs.join(","))).unwrap();
+    let output = weir(&["run", "--from", "runs.json", "--archive", "a", "--format", "ndjson"], folder.path());
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert_eq!(found(&output, Some("glue_job_run/run_dearer_than_before")).len(), 1);
+    let rule = fs::read_to_string(repository("queries/glue_job_run/run_dearer_than_before.sql")).unwrap();
+    let output = weir(&["sql", &rule, "--archive", "a", "--format", "ndjson"], folder.path());
+    let rows = lines(&output.stdout);
+    let said: Vec<_> = rows.iter().map(|row| (row["resource"].as_str(), row["seconds_now"].as_f64())).collect();
+    assert_eq!(said, [(Some("orders"), Some(400.0))], "{}", text(&output.stderr));
+}

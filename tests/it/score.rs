@@ -71,6 +71,19 @@ fn a_row_that_cannot_be_read_is_named_and_counted_and_keeps_its_place() {
 }
 
 #[test]
+fn of_many_rows_that_cannot_be_read_the_first_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..500).map(|row| if row % 5 == 0 { "1722470400,\n" } else { "1722470400,1\n" }).collect();
+    fs::write(folder.path().join("gaps.csv"), format!("timestamp,value\n{rows}")).unwrap();
+    let output = weir(&["score", "series", "gaps.csv"], folder.path());
+    assert_eq!((code(&output), scores(&text(&output.stdout)).len()), (0, 500));
+    let said = text(&output.stderr);
+    let said: Vec<&str> = said.lines().collect();
+    assert_eq!((said.len(), said[19]), (22, "weir: gaps.csv:97: `` is not a number"));
+    assert_eq!(said[20..], ["weir: further ones are counted", "weir: 100 of 500 rows could not be read and score 0"]);
+}
+
+#[test]
 fn a_folder_is_scored_file_by_file_under_the_same_names() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -103,6 +116,40 @@ fn scores_inside_of_the_folder_are_not_scored_again() {
         assert_eq!((code(&output), text(&output.stderr)), (0, String::new()));
     }
     assert!(folder.path().join("scores/one.csv").exists() && !folder.path().join("scores/scores").exists());
+}
+
+#[test]
+fn what_is_compressed_is_read_as_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let gzip = |name: &str, text: &str| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(text.as_bytes()).unwrap();
+        fs::write(at(name), gzip.finish().unwrap()).unwrap();
+    };
+    fs::create_dir(at("in")).unwrap();
+    fs::write(at("in/one.csv"), metric(300, 200)).unwrap();
+    gzip("in/one.csv.gz", &metric(300, 250));
+    gzip("in/two.csv.gz", &metric(300, 200));
+    fs::write(at("in/other.gz"), "not a metric").unwrap();
+    let output = weir(&["score", "series", "in", "--output", "out"], folder.path());
+    assert_eq!(code(&output), 3);
+    assert_eq!(
+        text(&output.stderr),
+        "weir: could not read in/one.csv.gz: its scores have the name of those of in/one.csv\n"
+    );
+    assert_eq!(fs::read(at("out/one.csv")).unwrap(), fs::read(at("out/two.csv")).unwrap());
+    let alone = weir(&["score", "series", "in/two.csv.gz"], folder.path());
+    assert_eq!(fs::read(at("out/two.csv")).unwrap(), alone.stdout);
+
+    gzip("flows.gz", "src,dst,tick\na,b,1\na,c,2\n");
+    let edges = weir(&["score", "edges", "flows.gz"], folder.path());
+    assert_eq!((code(&edges), text(&edges.stdout).lines().count()), (0, 2));
+    let whole = fs::read(at("in/two.csv.gz")).unwrap();
+    fs::write(at("cut.csv.gz"), &whole[..whole.len() / 2]).unwrap();
+    let cut = weir(&["score", "series", "cut.csv.gz"], folder.path());
+    assert_eq!(code(&cut), 3);
+    assert!(text(&cut.stderr).contains("could not read cut.csv.gz"), "{}", text(&cut.stderr));
 }
 
 #[test]

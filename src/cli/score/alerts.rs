@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 
 use super::lines::Counted;
-use super::{InOut, unread};
+use super::{InOut, say_bad, unread};
 use crate::cli::output::{self, Failure, OrFail};
 use crate::score::alerts::{Columns, Scorer};
 
@@ -60,7 +60,7 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
                 (id, incident.0, priority)
             }
             Err(why) => {
-                output::say(format_args!("weir: {name}:{line}: {why}"));
+                say_bad(bad, format_args!("weir: {name}:{line}: {why}"));
                 bad += 1;
                 (columns.id(field), 0, 0.0)
             }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
 
-use super::{InOut, unread};
+use super::{InOut, say_bad, unread};
 use crate::cli::output::{self, Failure, OrFail};
 use crate::decode::line::read_line;
 use crate::score::edges::{Columns, Scorer, is_header, parse_line};
@@ -51,7 +51,7 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
                 scorer.score(edge.src, edge.dst, edge.tick)
             }
             Err(why) => {
-                output::say(format_args!("weir: {name}:{number}: {why}"));
+                say_bad(bad, format_args!("weir: {name}:{number}: {why}"));
                 bad += 1;
                 0.0
             }

@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use walkdir::WalkDir;
 
+use super::{say_bad, text_of};
 use crate::cli::output::{self, Failure, OrFail};
 use crate::decode::line::read_line;
 use crate::score::series::{Columns, Scorer, WARM_UP};
@@ -16,7 +17,7 @@ use crate::source::file;
 
 #[derive(Args)]
 pub struct Series {
-    /// File, folder of .csv files with folders in it, or `-` for standard input
+    /// File, plain or gzip, folder of .csv and .csv.gz files with folders in it, or `-` for standard input
     #[arg(default_value = "-")]
     input: PathBuf,
     /// File of the scores, or their folder when the input is one; `-` for standard output
@@ -56,7 +57,8 @@ pub fn run(flags: &Series) -> Result<ExitCode, Failure> {
     Ok(if counts.unread_files > 0 { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 
-/// Every `.csv` file below a folder, in the order of their names; scores get the same names below the other.
+/// Every `.csv` and `.csv.gz` file below a folder, in the order of their names; scores get the same names below the other, without
+/// `.gz`.
 fn folder(flags: &Series, counts: &mut Counts) -> Result<(), Failure> {
     let (input, output) = (&flags.input, &flags.output);
     let files = csv_files(input, output, counts);
@@ -64,7 +66,20 @@ fn folder(flags: &Series, counts: &mut Counts) -> Result<(), Failure> {
         output::say(format_args!("weir: no .csv file below {}", input.display()));
     }
     for path in files {
-        let to = output.join(path.strip_prefix(input).expect("a folder's entries begin with its path"));
+        let mut to = output.join(path.strip_prefix(input).expect("a folder's entries begin with its path"));
+        if is_named(&path, "gz") {
+            let plain = path.with_extension("");
+            if plain.exists() {
+                let why = anyhow!(
+                    "could not read {}: its scores have the name of those of {}",
+                    path.display(),
+                    plain.display()
+                );
+                unread(counts, &why);
+                continue;
+            }
+            to.set_extension("");
+        }
         let parent = to.parent().expect("a file below a folder has a parent");
         fs::create_dir_all(parent).with_context(|| format!("writing {}", parent.display())).or_output()?;
         one(&path, &to, flags.value.as_deref(), counts)?;
@@ -84,8 +99,12 @@ fn csv_files(input: &Path, output: &Path, counts: &mut Counts) -> Vec<PathBuf> {
             Err(error) => unread(counts, &anyhow!(error)),
         }
     }
-    files.retain(|path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")));
+    files.retain(|path| is_named(path, "csv") || is_named(path, "gz") && is_named(&path.with_extension(""), "csv"));
     files
+}
+
+fn is_named(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|own| own.eq_ignore_ascii_case(extension))
 }
 
 fn unread(counts: &mut Counts, error: &anyhow::Error) {
@@ -96,8 +115,7 @@ fn unread(counts: &mut Counts, error: &anyhow::Error) {
 fn one(input: &Path, output: &Path, value: Option<&str>, counts: &mut Counts) -> Result<(), Failure> {
     let name = input.display().to_string();
     let standard = Path::new("-");
-    let reader: Result<Box<dyn io::Read>, _> =
-        if input == standard { Ok(Box::new(io::stdin())) } else { File::open(input).map(|file| Box::new(file) as _) };
+    let reader = if input == standard { text_of(io::stdin()) } else { File::open(input).and_then(text_of) };
     let mut reader = match reader.with_context(|| format!("could not read {name}")) {
         Ok(reader) => BufReader::with_capacity(1 << 16, reader),
         Err(error) => {
@@ -169,7 +187,7 @@ fn rows<R: io::Read>(
         rows += 1;
         let row = columns.read(text, rows);
         let score = row.point.map(|(time, value)| scorer.score(time, value)).unwrap_or_else(|why| {
-            output::say(format_args!("weir: {name}:{number}: {why}"));
+            say_bad(bad_rows, format_args!("weir: {name}:{number}: {why}"));
             bad_rows += 1;
             0.0
         });

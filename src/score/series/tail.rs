@@ -104,9 +104,9 @@ impl Tail {
     }
 }
 
-/// Bin and fraction of it.
+/// Bin and fraction of it. What lies beyond the last bin is at its beginning, so that all of it counts as large as any.
 fn place(value: f64) -> f64 {
-    ((value.max(1e-6).log2() - LOWEST_OCTAVE) * BINS_PER_OCTAVE).clamp(0.0, BINS as f64 - 1.001)
+    ((value.max(1e-6).log2() - LOWEST_OCTAVE) * BINS_PER_OCTAVE).clamp(0.0, BINS as f64 - 1.0)
 }
 
 #[cfg(test)]
@@ -126,6 +126,13 @@ mod tests {
         let (kept, faded) = (after(Tail::new()), after(Tail::fading(2.0)));
         assert!((0.02..0.03).contains(&kept), "{kept}");
         assert!(faded < 1e-3, "{faded}");
+    }
+
+    #[test]
+    fn what_lies_beyond_the_bins_is_as_likely_as_it_was() {
+        let mut tail = Tail::new();
+        (0..2_000).for_each(|step| tail.add(if step % 20 == 0 { 1e6 } else { 1.0 }, 1.0));
+        assert!((0.04..0.06).contains(&tail.chance(1e5)), "{}", tail.chance(1e5));
     }
 
     #[test]

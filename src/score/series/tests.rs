@@ -147,6 +147,13 @@ fn the_share_of_high_scores_on_noise_is_nominal() {
 }
 
 #[test]
+fn counts_that_are_nearly_always_none_are_not_odd_when_they_are_one() {
+    // errors, retries, messages in a dead-letter queue: one point in a hundred
+    let [hundredth, thousandth, _] = shares(&mut Noise(15), |noise| f64::from(u8::from(noise.uniform() < 0.01)));
+    assert!(hundredth < 4.0 && thousandth < 4.0, "{hundredth} and {thousandth} times nominal");
+}
+
+#[test]
 fn a_score_depends_on_nothing_after_it_and_is_the_same_each_time() {
     let values = days(2_000);
     let whole = scores(values.clone());
@@ -233,4 +240,14 @@ fn a_beat_that_is_missed_is_told_whatever_its_period() {
     let values: Vec<f64> = (0..3_000).map(|step| beat(step) + 0.1 * noise.normal()).collect();
     let told = above(&scores(values), 0.999);
     assert!(told.iter().any(|step| (2_400..2_480).contains(step)), "{told:?}");
+}
+
+#[test]
+fn a_beat_of_single_points_that_stops_is_told() {
+    // an hourly job, minute by minute: its stretches differ from those without it in one point of sixteen
+    let mut noise = Noise(16);
+    let beat = |step: usize| if step % 60 == 7 && !(3_600..3_960).contains(&step) { 45.0 } else { 0.0 };
+    let values: Vec<f64> = (0..5_000).map(|step| 5.0 + beat(step) + 2.0 * noise.normal()).collect();
+    let told = above(&scores(values), 0.999);
+    assert!(told.iter().any(|step| (3_660..3_960).contains(step)), "{told:?}");
 }
