@@ -1,4 +1,4 @@
-//! What a queue holds about objects of S3 → the objects to read.
+//! What a queue holds about objects of S3 → the objects to read; of a message that is itself a log, that log.
 //!
 //! The same news comes in many shapes: from S3 itself, from S3 through EventBridge, from CloudTrail, and each of them
 //! also through SNS, wrapped or raw. Only S3's own events have their keys encoded as in a URL. The S3 source reads each
@@ -19,6 +19,8 @@ const KEY_BYTES_MAX: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     Notice(Notice),
+    /// An event that a rule of EventBridge has sent, or several: to be read itself.
+    Event(String),
     /// S3 or CloudTrail tries whether its notices arrive. There is nothing to read, and all is well.
     TestEvent,
     /// News that is understood and about nothing to read: an object was removed, a bucket got a tag.
@@ -91,8 +93,8 @@ fn poison<T>(why: impl Into<String>) -> Result<T, Poison> {
 /// Reads the body of one SQS message.
 ///
 /// # Errors
-/// When it is no JSON, or JSON of no known shape, such as an event in place of a notice; and when any part of a notice is damaged, since a body is deleted from
-/// its queue as a whole.
+/// When it is no JSON, or JSON of no known shape, and when any part of a notice is damaged, since a body is deleted from its queue as a
+/// whole.
 pub fn read(body: &str) -> Result<Told, Poison> {
     unwrapped(body, 0)
 }
@@ -105,7 +107,9 @@ fn unwrapped(body: &str, wrappings: u8) -> Result<Told, Poison> {
     let value: Value = serde_json::from_str(body).map_err(|error| Poison(format!("not JSON: {error}")))?;
     let Some(object) = value.as_object() else { return poison("not a JSON object") };
     let has = |key: &str| object.contains_key(key);
-    if let Some(Value::Array(records)) = object.get("Records") {
+    if is_event(object) {
+        Ok(Told::Event(body.to_owned()))
+    } else if let Some(Value::Array(records)) = object.get("Records") {
         s3_event(records)
     } else if text(object, "Event") == Some("s3:TestEvent") {
         Ok(Told::TestEvent)
@@ -144,12 +148,34 @@ fn sns(object: &Map<String, Value>, wrappings: u8) -> Result<Told, Poison> {
     }
 }
 
+/// Whether it is an event that EventBridge hands on (S3's about its objects are notices), the `detail` of one alone, as a rule with an
+/// `InputPath` sends it, or a list of such as CloudTrail writes them. What else it is says who reads it.
+fn is_event(object: &Map<String, Value>) -> bool {
+    let has = |keys: &[&str]| keys.iter().all(|key| object.contains_key(*key));
+    if let Some(records) = object.get("Records") {
+        let records = records.as_array().map_or(&[][..], Vec::as_slice);
+        return !records.is_empty() && records.iter().all(|record| record.as_object().is_some_and(is_call));
+    }
+    match text(object, "detail-type") {
+        Some("Object Created") => false,
+        Some(kind) => has(&["detail"]) && !(text(object, "source") == Some("aws.s3") && kind.starts_with("Object ")),
+        // of GuardDuty
+        None => is_call(object) || has(&["schemaVersion", "accountId", "service", "severity"]),
+    }
+}
+
+/// Whether it is an event of CloudTrail; S3's notices have the same names in them.
+fn is_call(object: &Map<String, Value>) -> bool {
+    let names = ["eventVersion", "eventSource", "eventName", "eventTime"];
+    names.iter().all(|name| object.contains_key(*name)) && !object.contains_key("s3")
+}
+
 /// S3's own shape, `{"Records":[{"eventName":"ObjectCreated:Put","s3":{...}}]}`.
 fn s3_event(records: &[Value]) -> Result<Told, Poison> {
     let mut told = Objects::new(Kind::S3);
     for record in records {
         let Some(s3) = record.get("s3") else {
-            return poison(format!("a record of {}, {NO_NOTICE}", name(&record["eventSource"])));
+            return poison(format!("a record of {}, which is no notice of S3", name(&record["eventSource"])));
         };
         let Some(name) = record["eventName"].as_str() else { return poison("an S3 event without eventName") };
         let object = &s3["object"];
@@ -176,11 +202,7 @@ fn eventbridge(event: &Map<String, Value>) -> Result<Told, Poison> {
             };
             told.created(&detail["bucket"]["name"], key.to_owned(), object, ["etag", "version-id"])?;
         }
-        // CloudTrail's calls of S3 have the same source
-        Some(other) if text(event, "source") == Some("aws.s3") && other.starts_with("Object ") => {
-            told.other(detail["object"]["key"].as_str().unwrap_or_default(), other);
-        }
-        Some(_) => return poison(format!("an event of EventBridge, {}, {NO_NOTICE}", name(&event["detail-type"]))),
+        Some(other) => told.other(detail["object"]["key"].as_str().unwrap_or_default(), other),
         None => return poison("an EventBridge event whose detail-type is no text"),
     }
     told.told()
@@ -199,9 +221,6 @@ fn cloudtrail(notice: &Map<String, Value>) -> Result<Told, Poison> {
     }
     told.told()
 }
-
-/// Deleted, an event would be read by nobody.
-const NO_NOTICE: &str = "which is no notice of S3: events are read from objects, files and streams";
 
 /// What something calls itself, for people.
 fn name(value: &Value) -> String {
