@@ -4,6 +4,9 @@
 //! also through SNS, wrapped or raw. Only S3's own events have their keys encoded as in a URL. The S3 source reads each
 //! message of its queue with this.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::layout::set_aside;
@@ -104,12 +107,13 @@ fn unwrapped(body: &str, wrappings: u8) -> Result<Told, Poison> {
     if body.trim_start().starts_with("CloudTrail validation message") {
         return Ok(Told::TestEvent);
     }
+    if is_event(body) {
+        return Ok(Told::Event(body.to_owned()));
+    }
     let value: Value = serde_json::from_str(body).map_err(|error| Poison(format!("not JSON: {error}")))?;
     let Some(object) = value.as_object() else { return poison("not a JSON object") };
     let has = |key: &str| object.contains_key(key);
-    if is_event(object) {
-        Ok(Told::Event(body.to_owned()))
-    } else if let Some(Value::Array(records)) = object.get("Records") {
+    if let Some(Value::Array(records)) = object.get("Records") {
         s3_event(records)
     } else if text(object, "Event") == Some("s3:TestEvent") {
         Ok(Told::TestEvent)
@@ -149,25 +153,31 @@ fn sns(object: &Map<String, Value>, wrappings: u8) -> Result<Told, Poison> {
 }
 
 /// Whether it is an event that EventBridge hands on (S3's about its objects are notices), the `detail` of one alone, as a rule with an
-/// `InputPath` sends it, or a list of such as CloudTrail writes them. What else it is says who reads it.
-fn is_event(object: &Map<String, Value>) -> bool {
-    let has = |keys: &[&str]| keys.iter().all(|key| object.contains_key(*key));
-    if let Some(records) = object.get("Records") {
-        let records = records.as_array().map_or(&[][..], Vec::as_slice);
-        return !records.is_empty() && records.iter().all(|record| record.as_object().is_some_and(is_call));
+/// `InputPath` sends it, or a list of such as CloudTrail writes them. What is in it need not be such as a [`Value`] holds: whoever makes a
+/// call chooses texts of it.
+fn is_event(body: &str) -> bool {
+    let Ok(members) = serde_json::from_str::<Members<'_>>(body) else { return false };
+    let has = |names: &[&str]| names.iter().all(|name| members.contains_key(*name));
+    let text = |name: &str| serde_json::from_str::<String>(members.get(name)?.get()).ok();
+    if let Some(records) = members.get("Records") {
+        let records: Vec<Members<'_>> = serde_json::from_str(records.get()).unwrap_or_default();
+        return !records.is_empty() && records.iter().all(is_call);
     }
-    match text(object, "detail-type") {
-        Some("Object Created") => false,
-        Some(kind) => has(&["detail"]) && !(text(object, "source") == Some("aws.s3") && kind.starts_with("Object ")),
+    match text("detail-type") {
+        Some(kind) if kind == "Object Created" => false,
+        Some(kind) => has(&["detail"]) && !(text("source").as_deref() == Some("aws.s3") && kind.starts_with("Object ")),
         // of GuardDuty
-        None => is_call(object) || has(&["schemaVersion", "accountId", "service", "severity"]),
+        None => is_call(&members) || has(&["schemaVersion", "accountId", "service", "severity"]),
     }
 }
 
+/// Names, and texts of what they name.
+type Members<'t> = BTreeMap<String, &'t RawValue>;
+
 /// Whether it is an event of CloudTrail; S3's notices have the same names in them.
-fn is_call(object: &Map<String, Value>) -> bool {
+fn is_call(members: &Members<'_>) -> bool {
     let names = ["eventVersion", "eventSource", "eventName", "eventTime"];
-    names.iter().all(|name| object.contains_key(*name)) && !object.contains_key("s3")
+    names.iter().all(|name| members.contains_key(*name)) && !members.contains_key("s3")
 }
 
 /// S3's own shape, `{"Records":[{"eventName":"ObjectCreated:Put","s3":{...}}]}`.

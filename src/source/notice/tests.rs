@@ -183,7 +183,12 @@ fn what_is_itself_an_event_is_told_as_that() {
     let other = r#"{"detail-type":"Object Moved","source":"my.app","detail":{}}"#;
     let alone = r#"{"schemaVersion":"2.0","accountId":"1","service":{},"severity":5}"#;
     let list = format!(r#"{{"Records":[{call},{call}]}}"#);
-    for body in [call, &bridge, finding, other, alone, &list] {
+    // half a character, and more levels than a `Value` may have
+    let odd = call.replace(
+        '}',
+        &format!(r#","userAgent":"\ud800","requestParameters":{}{}}}"#, "[".repeat(200), "]".repeat(200)),
+    );
+    for body in [call, &bridge, finding, other, alone, &list, &odd] {
         assert_eq!(read(body), Ok(Told::Event(body.to_owned())), "{body}");
         let sns = serde_json::json!({"Type": "Notification", "TopicArn": "t", "Message": body}).to_string();
         assert_eq!(read(&sns), Ok(Told::Event(body.to_owned())), "{sns}");
