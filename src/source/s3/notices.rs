@@ -251,7 +251,12 @@ impl Notices {
 
     /// Asks for more notices, unless there is enough to do.
     fn receive(&mut self) {
-        let room = self.hands.len() < HELD_MAX && self.reading.len() < self.waiting_max;
+        let is_full = self.hands.len() >= HELD_MAX;
+        if is_full && self.reading.is_empty() {
+            // all wait for a commit alone, as events do that come each in a message of its own: 5,000 would be all there are in half a minute
+            self.feed.claims.hurry();
+        }
+        let room = !is_full && self.reading.len() < self.waiting_max;
         if self.receiving.is_none() && room {
             let (queue, hidden) = (self.hands.queue.clone(), self.hidden);
             let pause = self.troubles.checked_sub(1).map(pause);

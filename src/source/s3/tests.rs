@@ -614,6 +614,21 @@ async fn a_message_that_is_itself_an_event_is_read_and_deleted_once_it_is_commit
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_holds_all_that_may_be_held_asks_for_a_commit() {
+    let fake = Fake::start().await;
+    let event = json!({ "detail-type": "GuardDuty Finding", "source": "aws.guardduty", "detail": {} }).to_string();
+    for number in 0..5_000 {
+        fake.send(&number.to_string(), event.clone());
+    }
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.len() < 5_000 {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    until(|| run.events.claims.take_hurry()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_another_may_have_been_given_is_not_committed() {
     let fake = Fake::start().await;
     fake.world().clock = Some(boottime);
