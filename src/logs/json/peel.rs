@@ -310,7 +310,9 @@ impl Parser<'_> {
         if depth == 0 {
             self.last = None;
         }
-        if object.get("digestStartTime").is_some() && object.get("logFiles").is_some() {
+        let has_both = |names: [&str; 2]| names.iter().all(|name| object.get(name).is_some());
+        // the signature stands beside the results of a query that CloudTrail Lake has saved
+        if has_both(["digestStartTime", "logFiles"]) || has_both(["hashSignature", "publicKeyFingerprint"]) {
             self.set_aside("cloudtrail");
             return Ok(true);
         }

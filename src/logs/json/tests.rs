@@ -670,6 +670,10 @@ fn what_is_no_log_record_is_set_aside() {
     let mut read = read_text(format!("{digest}\n{control}"));
     assert_eq!((read.counts.of("cloudtrail").set_aside, read.counts.of("").set_aside), (1, 1));
     assert_eq!(read.rejects.len(), 0);
+    let signature = r#"{"version":"1.0","region":"us-east-1","files":[{"fileHashValue":"0","fileName":"result_1.csv.gz"}],
+        "hashAlgorithm":"SHA-256","hashSignature":"0","publicKeyFingerprint":"0"}"#;
+    let mut read = read_text(signature);
+    assert_eq!((read.counts.of("cloudtrail").set_aside, read.rejects.len()), (1, 0));
     let finding = r#"{"id":"0","rule":"a/b","title":"t","priority":5,"event_ids":["e"],
         "evidence":{"eventName":"CreateUser","eventSource":"iam.amazonaws.com","userIdentity":{"type":"Root"}}}"#;
     let mut read = read_text(finding.replace('\n', ""));
