@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::bucket::Buckets;
+use super::days::is_done;
 use super::held::{Hands, count};
 use super::object::{Letter, Object, Outcome, Reader};
 pub use super::queue::Address;
@@ -400,9 +401,12 @@ impl Notices {
                 self.failed(number).await?;
             }
         }
-        // what an earlier run committed needs no commit of this one
+        // what an earlier run committed needs no commit of this one; of all else there is nothing new, and thousands may be held
         let done = self.feed.committed.borrow().clone();
-        self.settle(&done).await
+        match &outcome {
+            Outcome::Read(partition) if is_done(&done, partition) => self.settle(&done).await,
+            Outcome::Read(_) | Outcome::Failed(_) | Outcome::Stopped => Ok(()),
+        }
     }
 
     /// Gives a notice back, of which an object could not be read: for another try, or in the end to the queue's redrive.
