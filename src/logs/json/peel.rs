@@ -318,7 +318,10 @@ impl Parser<'_> {
         }
         // a finding of ours, whose evidence may have what an event has
         let is_finding = ["rule", "priority", "evidence", "event_ids"].iter().all(|name| object.get(name).is_some());
-        if is_finding || elastic::is_action(&object) {
+        // so have findings of ours in SARIF
+        let is_sarif = object.get("results").is_some()
+            && object.get("tool").is_some_and(|tool| memchr::memmem::find(tool.value, b"\"driver\"").is_some());
+        if is_finding || is_sarif || elastic::is_action(&object) {
             self.set_aside("");
             return Ok(true);
         }

@@ -678,6 +678,10 @@ fn what_is_no_log_record_is_set_aside() {
         "evidence":{"eventName":"CreateUser","eventSource":"iam.amazonaws.com","userIdentity":{"type":"Root"}}}"#;
     let mut read = read_text(finding.replace('\n', ""));
     assert_eq!((read.counts.of("").set_aside, read.rejects.len(), read.counts.of("cloudtrail").rows), (1, 0, 0));
+    let sarif = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"weir"}},"results":[{"ruleId":"a/b","properties":{"evidence":
+        {"eventName":"StopLogging","eventTime":"2024-08-01T12:00:00Z","userIdentity.arn":"a","sourceIPAddress":"192.0.2.1"}}}]}]}"#;
+    let mut read = read_text(sarif);
+    assert_eq!((read.counts.of("").set_aside, read.rejects.len(), read.counts.of("cloudtrail").rows), (1, 0, 0));
     let bulk = |action: &str| read_text([1, 2].map(|n| format!("{action}\n{}\n", event(n))).concat());
     for action in [r#"{"index":{}}"#, r#"{ "create" : { "_index" : "trail", "_id" : "1" } }"#] {
         let mut read = bulk(action);
