@@ -350,8 +350,7 @@ impl Notices {
 
     /// Begins to read a message that is itself an event. Of thousands that wait for their commit no text is kept.
     fn hold_letter(&mut self, mut message: Message, event: String, asked: Duration) {
-        message.body.clear();
-        message.body.shrink_to_fit();
+        message.body = String::new();
         let origin = format!("{}#{}", self.name, message.id);
         let letter = Letter { id: message.id.clone(), origin, body: event.into() };
         let number = self.hands.take(message, vec![letter.name()], asked);
