@@ -644,6 +644,14 @@ impl Parser<'_> {
                 }
                 continue;
             }
+            // what Splunk's add-on for AWS says of calls that went right, and what Splunk calls the time of an event
+            let is_call = table.name == CLOUDTRAIL.name;
+            if is_call && member.name.eq_ignore_ascii_case(b"errorCode") && member.value == b"\"success\"" {
+                is_other = true;
+                continue;
+            }
+            let is_time = is_call && member.name == b"_time" && !has_whole("eventTime");
+            is_other |= is_time;
             let kind = table.kind(member.name);
             let text = match kind {
                 Some(Kind::Struct(_) | Kind::List(_)) => member.unescaped(),
@@ -659,7 +667,7 @@ impl Parser<'_> {
             };
             is_other |= json.is_some();
             record.extend_from_slice(if record.len() > 1 { b",\"" } else { b"\"" });
-            record.extend_from_slice(member.name);
+            record.extend_from_slice(if is_time { b"eventTime" } else { member.name });
             record.extend_from_slice(b"\":");
             match are_lists.then(|| serde_json::from_slice(member.value).ok()).flatten() {
                 Some(value) => record.extend_from_slice(alone(value).to_string().as_bytes()),

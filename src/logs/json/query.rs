@@ -241,7 +241,10 @@ fn is_event_history(names: &[String]) -> bool {
 
 /// Adds a member to the object that `out` ends with. One without a text is null, and left out, as is what databases and Hive write for null.
 pub(super) fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
-    if matches!(text, b"" | b"\\N" | b"NULL") || NOTHING.contains(&text) && is_never_called_so(name) {
+    // Splunk's add-on for AWS says of calls that went right that they did
+    let is_right = || text == b"success" && name.eq_ignore_ascii_case(b"errorCode");
+    let is_nothing = || NOTHING.contains(&text) && is_never_called_so(name);
+    if matches!(text, b"" | b"\\N" | b"NULL") || is_nothing() || is_right() {
         return;
     }
     add_read(out, name, text, |out| match CLOUDTRAIL.kind(name) {
@@ -329,7 +332,7 @@ impl Columns {
                 "endtime" if is_flow && !has_end => "end",
                 // the time of a log event is that of the record it is
                 "@timestamp" if is_flow && !has_own_start => "start",
-                "@timestamp" if is_event_without_time => "eventTime",
+                "@timestamp" | "_time" if is_event_without_time => "eventTime",
                 _ => continue,
             };
             own.clone_into(name);
