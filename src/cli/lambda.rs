@@ -12,6 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use aws_smithy_types::body::SdkBody;
 use clap::Args;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -83,18 +84,18 @@ pub fn run(flags: &Lambda) -> Result<ExitCode, Failure> {
             return Err(Failure::Usage(error));
         }
     };
-    let handler = service_fn(move |event: LambdaEvent<Value>| call(function.clone(), event));
+    let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| call(function.clone(), event));
     let ended = runtime.block_on(lambda_runtime::run(handler));
     ended.map_err(|error| anyhow!("{error}")).context("calling the Runtime API").or_output()?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Has one call answered: with the items that failed, or as a whole with an error.
-async fn call(function: Arc<Mutex<Function>>, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+async fn call(function: Arc<Mutex<Function>>, event: LambdaEvent<Box<RawValue>>) -> Result<Value, Diagnostic> {
     let LambdaEvent { payload, context } = event;
     let left = context.deadline().duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
     let called = tokio::task::spawn_blocking(move || {
-        let event = event::read(payload)?;
+        let event = event::read(payload.get())?;
         let mut function = function.lock().map_err(|_| anyhow!("a call before this one panicked"))?;
         function.call(event, left)
     });

@@ -88,18 +88,20 @@ struct Keeper {
 impl Claims {
     /// Has all questions about partitions that begin so come here. When the receiver is gone, they are lost.
     pub fn answer_for(&self, beginning: &str) -> UnboundedReceiver<Ask> {
-        self.answer(beginning, true)
+        self.answer(&[beginning], true)
     }
 
-    /// The same for who knows before a commit whether it may be made, and has nobody who could tell behind it whether it stands.
-    pub fn answer_before(&self, beginning: &str) -> UnboundedReceiver<Ask> {
-        self.answer(beginning, false)
+    /// The same for who knows before a commit whether it may be made, and has nobody who could tell behind it whether it stands. It
+    /// answers for partitions of several beginnings, about those of each by itself.
+    pub fn answer_before(&self, beginnings: &[&str]) -> UnboundedReceiver<Ask> {
+        self.answer(beginnings, false)
     }
 
-    fn answer(&self, beginning: &str, settles: bool) -> UnboundedReceiver<Ask> {
+    fn answer(&self, beginnings: &[&str], settles: bool) -> UnboundedReceiver<Ask> {
         let (asks, receiver) = unbounded_channel();
-        let keeper = Keeper { beginning: beginning.to_owned(), asks, settles };
-        self.0.keepers.lock().expect("nobody panics while holding it").push(keeper);
+        let keeper = |beginning: &&str| Keeper { beginning: (*beginning).to_owned(), asks: asks.clone(), settles };
+        let keepers = beginnings.iter().map(keeper);
+        self.0.keepers.lock().expect("nobody panics while holding it").extend(keepers);
         receiver
     }
 
@@ -227,7 +229,7 @@ mod tests {
     #[test]
     fn who_cannot_tell_behind_a_commit_is_asked_before_it_alone() {
         let claims = Claims::default();
-        let mut queue = claims.answer_before("s3://");
+        let mut queue = claims.answer_before(&["s3://"]);
         let mut leases = claims.answer_for("kinesis:");
         let answering = std::thread::spawn(move || {
             let mut asked = Vec::new();

@@ -3,11 +3,14 @@
 //! The shapes are those of the event source mappings for Kinesis and SQS, and of the calls that CloudWatch Logs, S3, SNS and
 //! EventBridge make of a function ("Using Lambda with ...", Lambda developer guide). A field that is not read may be missing.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, bail};
 use aws_smithy_types::base64;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::decode::{PADDING, inflate};
 use crate::time::Timestamp;
@@ -94,7 +97,11 @@ struct Attributes {
 ///
 /// # Errors
 /// When it is none of those that Weir is called with, or a record has no number: no item of it could be answered.
-pub fn read(event: Value) -> anyhow::Result<Event> {
+pub fn read(text: &str) -> anyhow::Result<Event> {
+    if let Some(event) = of_bridge(text) {
+        return Ok(event);
+    }
+    let event: Value = serde_json::from_str(text).context("reading an event")?;
     // SNS writes it large
     let source = |record: &Value| {
         let source = record["eventSource"].as_str().or_else(|| record["EventSource"].as_str());
@@ -121,15 +128,21 @@ pub fn read(event: Value) -> anyhow::Result<Event> {
             Ok(notice(message.to_owned(), &sns["Timestamp"]))
         }
         None if event["awslogs"]["data"].is_string() => log_events(&event).map(Event::Logs),
-        None if let Some(kind) = event["detail-type"].as_str() => match kind.starts_with("Object ") {
-            true => Ok(notice(event.to_string(), &event["time"])),
-            false => {
-                Ok(Event::Logs(Logs { name: "eventbridge", data: event.to_string().into(), at: time(&event["time"]) }))
-            }
-        },
         Some(other) => bail!("an event of `{other}`: Weir reads those of {CALLERS}"),
         None => bail!("an event without records: Weir reads those of {CALLERS}"),
     }
+}
+
+/// An event of EventBridge, its text as it came: numbers in it may be longer than a [`Value`] holds, and texts have half a character.
+fn of_bridge(text: &str) -> Option<Event> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    let member = |name: &str| serde_json::from_str::<String>(members.get(name)?.get()).ok();
+    let kind = member("detail-type").filter(|_| !members.contains_key("Records"))?;
+    let at = member("time").as_deref().and_then(Timestamp::parse).unwrap_or_default();
+    Some(match kind.starts_with("Object ") {
+        true => Event::Notice(Message { id: String::new(), body: text.to_owned(), sent: at }),
+        false => Event::Logs(Logs { name: "eventbridge", data: text.to_owned().into(), at }),
+    })
 }
 
 const CALLERS: &str = "Kinesis, SQS, CloudWatch Logs, S3, SNS and EventBridge";
@@ -203,6 +216,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn read(event: Value) -> anyhow::Result<Event> {
+        super::read(&event.to_string())
+    }
 
     fn kinesis(sequence: &str, data: &str) -> Value {
         json!({ "Records": [{
@@ -284,6 +301,10 @@ mod tests {
             "detail": { "eventName": "GetObject" } });
         let (data, at) = (call.to_string().into(), Timestamp(1_722_513_600_000_000));
         assert_eq!(read(call).unwrap(), Event::Logs(Logs { name: "eventbridge", data, at }));
+        let odd = r#"{"detail-type":"a","time":7,"detail":{"n":123456789012345678901234567890, "t":"\ud800"}}"#;
+        let as_it_came = Logs { name: "eventbridge", data: odd.into(), at: Timestamp::default() };
+        assert_eq!(super::read(odd).unwrap(), Event::Logs(as_it_came));
+        assert_eq!(super::read("{").unwrap_err().to_string(), "reading an event");
         let told = |event| read(event).unwrap_err().to_string();
         assert!(told(json!({ "Records": [{ "eventSource": "aws:dynamodb" }] })).contains("`aws:dynamodb`"));
         assert!(told(json!({ "key1": "value1" })).starts_with("an event without records"));

@@ -1,9 +1,12 @@
-//! What a queue holds about objects of S3 → the objects to read.
+//! What a queue holds about objects of S3 → the objects to read; of a message that is itself a log, that log.
 //!
 //! The same news comes in many shapes: from S3 itself, from S3 through EventBridge, from CloudTrail, and each of them
 //! also through SNS, wrapped or raw. Only S3's own events have their keys encoded as in a URL. The S3 source reads each
 //! message of its queue with this.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::layout::set_aside;
@@ -19,6 +22,8 @@ const KEY_BYTES_MAX: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     Notice(Notice),
+    /// An event that a rule of EventBridge has sent, or several: to be read itself.
+    Event(String),
     /// S3 or CloudTrail tries whether its notices arrive. There is nothing to read, and all is well.
     TestEvent,
     /// News that is understood and about nothing to read: an object was removed, a bucket got a tag.
@@ -91,8 +96,8 @@ fn poison<T>(why: impl Into<String>) -> Result<T, Poison> {
 /// Reads the body of one SQS message.
 ///
 /// # Errors
-/// When it is no JSON, or JSON of no known shape, such as an event in place of a notice; and when any part of a notice is damaged, since a body is deleted from
-/// its queue as a whole.
+/// When it is no JSON, or JSON of no known shape, and when any part of a notice is damaged, since a body is deleted from its queue as a
+/// whole.
 pub fn read(body: &str) -> Result<Told, Poison> {
     unwrapped(body, 0)
 }
@@ -101,6 +106,9 @@ fn unwrapped(body: &str, wrappings: u8) -> Result<Told, Poison> {
     // the one notice that is no JSON, sent when a trail gets its topic
     if body.trim_start().starts_with("CloudTrail validation message") {
         return Ok(Told::TestEvent);
+    }
+    if is_event(body) {
+        return Ok(Told::Event(body.to_owned()));
     }
     let value: Value = serde_json::from_str(body).map_err(|error| Poison(format!("not JSON: {error}")))?;
     let Some(object) = value.as_object() else { return poison("not a JSON object") };
@@ -144,12 +152,40 @@ fn sns(object: &Map<String, Value>, wrappings: u8) -> Result<Told, Poison> {
     }
 }
 
+/// Whether it is an event that EventBridge hands on (S3's about its objects are notices), the `detail` of one alone, as a rule with an
+/// `InputPath` sends it, or a list of such as CloudTrail writes them. What is in it need not be such as a [`Value`] holds: whoever makes a
+/// call chooses texts of it.
+fn is_event(body: &str) -> bool {
+    let Ok(members) = serde_json::from_str::<Members<'_>>(body) else { return false };
+    let has = |names: &[&str]| names.iter().all(|name| members.contains_key(*name));
+    let text = |name: &str| serde_json::from_str::<String>(members.get(name)?.get()).ok();
+    if let Some(records) = members.get("Records") {
+        let records: Vec<Members<'_>> = serde_json::from_str(records.get()).unwrap_or_default();
+        return !records.is_empty() && records.iter().all(is_call);
+    }
+    match text("detail-type") {
+        Some(kind) if kind == "Object Created" => false,
+        Some(kind) => has(&["detail"]) && !(text("source").as_deref() == Some("aws.s3") && kind.starts_with("Object ")),
+        // of GuardDuty
+        None => is_call(&members) || has(&["schemaVersion", "accountId", "service", "severity"]),
+    }
+}
+
+/// Names, and texts of what they name.
+type Members<'t> = BTreeMap<String, &'t RawValue>;
+
+/// Whether it is an event of CloudTrail; S3's notices have the same names in them.
+fn is_call(members: &Members<'_>) -> bool {
+    let names = ["eventVersion", "eventSource", "eventName", "eventTime"];
+    names.iter().all(|name| members.contains_key(*name)) && !members.contains_key("s3")
+}
+
 /// S3's own shape, `{"Records":[{"eventName":"ObjectCreated:Put","s3":{...}}]}`.
 fn s3_event(records: &[Value]) -> Result<Told, Poison> {
     let mut told = Objects::new(Kind::S3);
     for record in records {
         let Some(s3) = record.get("s3") else {
-            return poison(format!("a record of {}, {NO_NOTICE}", name(&record["eventSource"])));
+            return poison(format!("a record of {}, which is no notice of S3", name(&record["eventSource"])));
         };
         let Some(name) = record["eventName"].as_str() else { return poison("an S3 event without eventName") };
         let object = &s3["object"];
@@ -176,11 +212,7 @@ fn eventbridge(event: &Map<String, Value>) -> Result<Told, Poison> {
             };
             told.created(&detail["bucket"]["name"], key.to_owned(), object, ["etag", "version-id"])?;
         }
-        // CloudTrail's calls of S3 have the same source
-        Some(other) if text(event, "source") == Some("aws.s3") && other.starts_with("Object ") => {
-            told.other(detail["object"]["key"].as_str().unwrap_or_default(), other);
-        }
-        Some(_) => return poison(format!("an event of EventBridge, {}, {NO_NOTICE}", name(&event["detail-type"]))),
+        Some(other) => told.other(detail["object"]["key"].as_str().unwrap_or_default(), other),
         None => return poison("an EventBridge event whose detail-type is no text"),
     }
     told.told()
@@ -199,9 +231,6 @@ fn cloudtrail(notice: &Map<String, Value>) -> Result<Told, Poison> {
     }
     told.told()
 }
-
-/// Deleted, an event would be read by nobody.
-const NO_NOTICE: &str = "which is no notice of S3: events are read from objects, files and streams";
 
 /// What something calls itself, for people.
 fn name(value: &Value) -> String {

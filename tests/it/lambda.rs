@@ -411,6 +411,29 @@ async fn an_event_of_eventbridge_that_tells_of_no_object_is_read_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_of_a_queue_that_is_itself_an_event_is_read() {
+    let stage = Stage::new(KEPT).await;
+    let function = stage.start(&[]);
+    let [made, _, attached] = calls();
+    let bridge = json!({ "version": "0", "id": "e", "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam",
+        "account": "111122223333", "time": "2024-08-01T12:00:00Z", "region": "us-east-1", "resources": [],
+        "detail": attached });
+    let event = queue(&[("bridge", bridge.to_string()), ("detail", made.to_string())]);
+    stage.bus.seen().broken.insert(TITLE.to_owned());
+    let answer = function.runtime.call(&event, Duration::from_secs(9));
+    assert_eq!(answer, failures(&["bridge"]), "{}", function.log());
+
+    stage.bus.seen().broken.clear();
+    assert_eq!(function.call(&event), failures(&[]), "{}", function.log());
+    assert!(stage.rules_taken().contains(RULE));
+    assert_eq!((stage.rows("cloudtrail").len(), stage.rows("reject").len()), (2, 0));
+    // the message comes again, alone
+    let objects = stage.objects("archive");
+    assert_eq!(function.call(&queue(&[("bridge", bridge.to_string())])), failures(&[]));
+    assert_eq!(stage.objects("archive"), objects, "its rows replace themselves");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn security_hub_has_each_finding_once_though_the_batch_comes_twice() {
     let stage = Stage::new("").await;
     let hub = Hub::start();

@@ -310,13 +310,18 @@ impl Parser<'_> {
         if depth == 0 {
             self.last = None;
         }
-        if object.get("digestStartTime").is_some() && object.get("logFiles").is_some() {
+        let has_both = |names: [&str; 2]| names.iter().all(|name| object.get(name).is_some());
+        // the signature stands beside the results of a query that CloudTrail Lake has saved
+        if has_both(["digestStartTime", "logFiles"]) || has_both(["hashSignature", "publicKeyFingerprint"]) {
             self.set_aside("cloudtrail");
             return Ok(true);
         }
         // a finding of ours, whose evidence may have what an event has
         let is_finding = ["rule", "priority", "evidence", "event_ids"].iter().all(|name| object.get(name).is_some());
-        if is_finding || elastic::is_action(&object) {
+        // so have findings of ours in SARIF
+        let is_sarif = object.get("results").is_some()
+            && object.get("tool").is_some_and(|tool| memchr::memmem::find(tool.value, b"\"driver\"").is_some());
+        if is_finding || is_sarif || elastic::is_action(&object) {
             self.set_aside("");
             return Ok(true);
         }
@@ -639,6 +644,14 @@ impl Parser<'_> {
                 }
                 continue;
             }
+            // what Splunk's add-on for AWS says of calls that went right, and what Splunk calls the time of an event
+            let is_call = table.name == CLOUDTRAIL.name;
+            if is_call && member.name.eq_ignore_ascii_case(b"errorCode") && member.value == b"\"success\"" {
+                is_other = true;
+                continue;
+            }
+            let is_time = is_call && member.name == b"_time" && !has_whole("eventTime");
+            is_other |= is_time;
             let kind = table.kind(member.name);
             let text = match kind {
                 Some(Kind::Struct(_) | Kind::List(_)) => member.unescaped(),
@@ -654,7 +667,7 @@ impl Parser<'_> {
             };
             is_other |= json.is_some();
             record.extend_from_slice(if record.len() > 1 { b",\"" } else { b"\"" });
-            record.extend_from_slice(member.name);
+            record.extend_from_slice(if is_time { b"eventTime" } else { member.name });
             record.extend_from_slice(b"\":");
             match are_lists.then(|| serde_json::from_slice(member.value).ok()).flatten() {
                 Some(value) => record.extend_from_slice(alone(value).to_string().as_bytes()),

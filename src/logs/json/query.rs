@@ -241,7 +241,10 @@ fn is_event_history(names: &[String]) -> bool {
 
 /// Adds a member to the object that `out` ends with. One without a text is null, and left out, as is what databases and Hive write for null.
 pub(super) fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
-    if matches!(text, b"" | b"\\N" | b"NULL") {
+    // Splunk's add-on for AWS says of calls that went right that they did
+    let is_right = || text == b"success" && name.eq_ignore_ascii_case(b"errorCode");
+    let is_nothing = || NOTHING.contains(&text) && is_never_called_so(name);
+    if matches!(text, b"" | b"\\N" | b"NULL") || is_nothing() || is_right() {
         return;
     }
     add_read(out, name, text, |out| match CLOUDTRAIL.kind(name) {
@@ -249,6 +252,16 @@ pub(super) fn add(out: &mut Vec<u8>, name: &[u8], text: &[u8]) {
         Some(Kind::Json) => braces::add_map(out, text),
         _ => false,
     });
+}
+
+/// What Athena writes for JSON that is null, and others for whatever is: the AWS CLI, Kibana, pandas.
+const NOTHING: [&[u8]; 8] = [b"null", b"None", b"-", b"(null)", b"<null>", b"nil", b"NaN", b"N/A"];
+
+/// Whether a column has JSON, or what went wrong, of which none is called so. A user may be.
+fn is_never_called_so(name: &[u8]) -> bool {
+    matches!(CLOUDTRAIL.kind(name), Some(Kind::Json | Kind::Struct(_) | Kind::List(_)))
+        || name.eq_ignore_ascii_case(b"errorCode")
+        || name.eq_ignore_ascii_case(b"errorMessage")
 }
 
 /// The same of an object whose members can have any name, and that may be empty texts.
@@ -319,7 +332,7 @@ impl Columns {
                 "endtime" if is_flow && !has_end => "end",
                 // the time of a log event is that of the record it is
                 "@timestamp" if is_flow && !has_own_start => "start",
-                "@timestamp" if is_event_without_time => "eventTime",
+                "@timestamp" | "_time" if is_event_without_time => "eventTime",
                 _ => continue,
             };
             own.clone_into(name);

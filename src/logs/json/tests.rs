@@ -574,9 +574,17 @@ fn what_is_no_log_record_is_set_aside() {
     let mut read = read_text(format!("{digest}\n{control}"));
     assert_eq!((read.counts.of("cloudtrail").set_aside, read.counts.of("").set_aside), (1, 1));
     assert_eq!(read.rejects.len(), 0);
+    let signature = r#"{"version":"1.0","region":"us-east-1","files":[{"fileHashValue":"0","fileName":"result_1.csv.gz"}],
+        "hashAlgorithm":"SHA-256","hashSignature":"0","publicKeyFingerprint":"0"}"#;
+    let mut read = read_text(signature);
+    assert_eq!((read.counts.of("cloudtrail").set_aside, read.rejects.len()), (1, 0));
     let finding = r#"{"id":"0","rule":"a/b","title":"t","priority":5,"event_ids":["e"],
         "evidence":{"eventName":"CreateUser","eventSource":"iam.amazonaws.com","userIdentity":{"type":"Root"}}}"#;
     let mut read = read_text(finding.replace('\n', ""));
+    assert_eq!((read.counts.of("").set_aside, read.rejects.len(), read.counts.of("cloudtrail").rows), (1, 0, 0));
+    let sarif = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"weir"}},"results":[{"ruleId":"a/b","properties":{"evidence":
+        {"eventName":"StopLogging","eventTime":"2024-08-01T12:00:00Z","userIdentity.arn":"a","sourceIPAddress":"192.0.2.1"}}}]}]}"#;
+    let mut read = read_text(sarif);
     assert_eq!((read.counts.of("").set_aside, read.rejects.len(), read.counts.of("cloudtrail").rows), (1, 0, 0));
     let bulk = |action: &str| read_text([1, 2].map(|n| format!("{action}\n{}\n", event(n))).concat());
     for action in [r#"{"index":{}}"#, r#"{ "create" : { "_index" : "trail", "_id" : "1" } }"#] {

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
 
 use super::ends::Ends;
-use super::unit::name_of;
+use super::unit::{Unit, name_of};
 use super::{Function, Round};
 use crate::decode::{self, Counts, Input};
 use crate::source::Piece;
@@ -23,6 +24,22 @@ impl Function {
         let digest = blake3::hash(&data).to_hex();
         let identity = ["logs", digest.as_str()];
         let mut unit = self.unit(&identity, at)?;
+        self.read_whole(&mut unit, name, data, ends)?;
+        let failed = self.deliver(&name_of(&identity), at, ends.send)?;
+        if !failed.is_empty() {
+            bail!("what was found was not delivered: the log says why");
+        }
+        if let Some((bucket, _)) = &self.archive {
+            self.runtime.block_on(unit.put(bucket, ends.archive)).context("archiving rows")?;
+        }
+        Ok(())
+    }
+
+    /// Takes what is whole in memory into a unit; its rejects are said to be from `name`.
+    ///
+    /// # Errors
+    /// When the time is over, or the disk takes nothing.
+    pub(super) fn read_whole(&mut self, unit: &mut Unit, name: &str, data: Bytes, ends: Ends) -> anyhow::Result<()> {
         let mut round = Round::default();
         let origin = Arc::new(Origin { name: name.to_owned(), ..Origin::default() });
         let mut reader = decode::open(Input::Bytes(data), origin, &self.worker.options);
@@ -33,20 +50,12 @@ impl Function {
             let (mut rejects, mut counts) = (Vec::new(), Counts::default());
             let records = reader.next(&mut rejects, &mut counts).context("reading log events")?;
             let ended = records.is_none();
-            self.take(&mut unit, &mut round, Piece::unplaced(records, rejects, counts))?;
+            self.take(unit, &mut round, Piece::unplaced(records, rejects, counts))?;
             if ended {
                 break;
             }
         }
-        self.judge(&mut unit, round)?;
-        unit.write()?;
-        let failed = self.deliver(&name_of(&identity), at, ends.send)?;
-        if !failed.is_empty() {
-            bail!("what was found was not delivered: the log says why");
-        }
-        if let Some((bucket, _)) = &self.archive {
-            self.runtime.block_on(unit.put(bucket, ends.archive)).context("archiving rows")?;
-        }
-        Ok(())
+        self.judge(unit, round)?;
+        unit.write()
     }
 }

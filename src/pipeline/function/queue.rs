@@ -1,5 +1,5 @@
-//! Messages that tell of objects → the ids of those that failed: an object of theirs was not read to its end, or what it
-//! holds was not delivered. The queue gives these again, and in the end to its dead letters.
+//! Messages that tell of objects, or are events themselves → the ids of those that failed: an object of theirs was not read to its end, or
+//! what it holds was not delivered. The queue gives these again, and in the end to its dead letters.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -32,8 +32,22 @@ impl Function {
     /// Takes the messages of one call.
     pub(super) fn queue(&mut self, messages: &[Message], ends: Ends) -> anyhow::Result<Vec<String>> {
         let mut failed = BTreeSet::new();
-        let (wanted, poison) = objects(messages, &self.own);
+        let Asked { wanted, events, poison } = asked(messages, &self.own);
         let mut units = Vec::new();
+        for (place, event) in events {
+            match self.read_event(&messages[place], event, ends) {
+                Ok(unit) => units.push((unit, BTreeSet::from([place]))),
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    tracing::warn!(
+                        message = messages[place].id,
+                        error,
+                        "an event is not read; its message comes again"
+                    );
+                    failed.insert(place);
+                }
+            }
+        }
         for (place, why) in poison {
             match self.reject(&messages[place], &why)? {
                 Some(unit) => units.push((unit, BTreeSet::from([place]))),
@@ -60,6 +74,13 @@ impl Function {
             }
         }
         Ok(failed.into_iter().map(|place| messages[place].id.clone()).collect())
+    }
+
+    /// Reads a message that is itself an event.
+    fn read_event(&mut self, message: &Message, event: String, ends: Ends) -> anyhow::Result<Unit> {
+        let mut unit = self.unit(&["sqs", &message.id], message.sent)?;
+        self.read_whole(&mut unit, &format!("sqs://{}", message.id), event.into(), ends)?;
+        Ok(unit)
     }
 
     /// A message that cannot be understood becomes a reject. Without an archive there is none: it has failed, which leaves it
@@ -145,13 +166,27 @@ impl Function {
     }
 }
 
-/// The objects that messages tell of and Weir has not written, each once, and the places of the messages that cannot be understood, with the reasons.
-fn objects(messages: &[Message], own: &Own) -> (Vec<Wanted>, Vec<(usize, String)>) {
-    let (mut wanted, mut poison): (Vec<Wanted>, _) = (Vec::new(), Vec::new());
+/// What messages ask for.
+#[derive(Default)]
+struct Asked {
+    /// Objects that Weir has not written, each once.
+    wanted: Vec<Wanted>,
+    /// The places of messages that are events themselves, with these.
+    events: Vec<(usize, String)>,
+    /// The places of those that cannot be understood, with the reasons.
+    poison: Vec<(usize, String)>,
+}
+
+fn asked(messages: &[Message], own: &Own) -> Asked {
+    let Asked { mut wanted, mut events, mut poison } = Asked::default();
     let mut places: HashMap<(String, String), usize> = HashMap::new();
     for (place, message) in messages.iter().enumerate() {
         let notice = match notice::read(&message.body).map(|told| told.without(own)) {
             Ok(Told::Notice(notice)) => notice,
+            Ok(Told::Event(event)) => {
+                events.push((place, event));
+                continue;
+            }
             Ok(Told::TestEvent | Told::NotForUs { .. }) => continue,
             Err(why) => {
                 poison.push((place, why.to_string()));
@@ -167,7 +202,7 @@ fn objects(messages: &[Message], own: &Own) -> (Vec<Wanted>, Vec<(usize, String)
             wanted[known].messages.insert(place);
         }
     }
-    (wanted, poison)
+    Asked { wanted, events, poison }
 }
 
 #[cfg(test)]
@@ -184,18 +219,20 @@ mod tests {
             "{".to_owned(),
             json!({ "Event": "s3:TestEvent" }).to_string(),
             notice(&["b.json"]),
+            json!({ "detail-type": "GuardDuty Finding", "detail": {} }).to_string(),
         ];
         let messages = bodies.into_iter().enumerate().map(|(place, body)| Message {
             id: place.to_string(),
             body,
             sent: Timestamp(place as i64),
         });
-        let (wanted, poison) = objects(&messages.collect::<Vec<_>>(), &Own::default());
+        let Asked { wanted, events, poison } = asked(&messages.collect::<Vec<_>>(), &Own::default());
         let told: Vec<(&str, Vec<usize>, i64)> = wanted
             .iter()
             .map(|wanted| (&*wanted.object.key, wanted.messages.iter().copied().collect(), wanted.at.0))
             .collect();
         assert_eq!(told, [("a.json", vec![0], 0), ("b.json", vec![0, 3], 0)]);
+        assert_eq!(events.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [4]);
         assert_eq!(poison.len(), 1);
         assert_eq!(poison[0].0, 1);
         assert!(poison[0].1.starts_with("not JSON"), "{}", poison[0].1);

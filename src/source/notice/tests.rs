@@ -147,11 +147,9 @@ fn damage_is_said_to_be_what_it_is() {
     check("hello", "not JSON: ");
     check("[]", "not a JSON object");
     check(r#"{"a":1,"b":2}"#, "a notice of no known shape, with the keys [a, b]");
-    let call =
-        r#"{"detail-type":"AWS API Call via CloudTrail","source":"aws.s3","detail":{"eventName":"DeleteBucket"}}"#;
-    check(call, "an event of EventBridge, AWS API Call via CloudTrail, which is no notice of S3");
-    let events = r#"{"Records":[{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket"}]}"#;
-    check(events, "a record of s3.amazonaws.com, which is no notice of S3");
+    let timeless =
+        r#"{"Records":[{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket"}]}"#;
+    check(timeless, "a record of s3.amazonaws.com, which is no notice of S3");
     check(r#"{"Records":[{"eventSource":"aws:ses"}]}"#, "a record of aws:ses, which is no notice of S3");
     check(r#"{"Records":[7]}"#, "a record of something without a name, which is no notice of S3");
     check(r#"{"Records":{}}"#, "a notice of no known shape, with the keys [Records]");
@@ -174,6 +172,29 @@ fn damage_is_said_to_be_what_it_is() {
     check(r#"{"s3Bucket":"b.c","s3ObjectKey":[7]}"#, "a CloudTrail notice with a key that is no text");
     check(r#"{"detail-type":"Object Created","detail":7}"#, "an EventBridge event without detail.object.key");
     check(r#"{"detail-type":7,"detail":{}}"#, "an EventBridge event whose detail-type is no text");
+}
+
+#[test]
+fn what_is_itself_an_event_is_told_as_that() {
+    let call = r#"{"eventVersion":"1.08","eventTime":"2024-08-01T12:00:00Z","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket"}"#;
+    // CloudTrail's calls of S3 have the source that its notices have
+    let bridge = format!(r#"{{"detail-type":"AWS API Call via CloudTrail","source":"aws.s3","detail":{call}}}"#);
+    let finding = r#"{"detail-type":"GuardDuty Finding","source":"aws.guardduty","detail":{"severity":5}}"#;
+    let other = r#"{"detail-type":"Object Moved","source":"my.app","detail":{}}"#;
+    let alone = r#"{"schemaVersion":"2.0","accountId":"1","service":{},"severity":5}"#;
+    let list = format!(r#"{{"Records":[{call},{call}]}}"#);
+    // half a character, and more levels than a `Value` may have
+    let odd = call.replace(
+        '}',
+        &format!(r#","userAgent":"\ud800","requestParameters":{}{}}}"#, "[".repeat(200), "]".repeat(200)),
+    );
+    for body in [call, &bridge, finding, other, alone, &list, &odd] {
+        assert_eq!(read(body), Ok(Told::Event(body.to_owned())), "{body}");
+        let sns = serde_json::json!({"Type": "Notification", "TopicArn": "t", "Message": body}).to_string();
+        assert_eq!(read(&sns), Ok(Told::Event(body.to_owned())), "{sns}");
+    }
+    let mixed = format!(r#"{{"Records":[{call},{{"eventSource":"aws:ses"}}]}}"#);
+    assert!(read(&mixed).is_err());
 }
 
 #[test]

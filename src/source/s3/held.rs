@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::days::is_done;
-use super::object::Object;
 use super::queue::{Message, Queue, Told};
 use crate::aws::Trouble;
 use crate::metrics::{self, METRICS};
@@ -23,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A notice in our hands.
 pub(super) struct Held {
     pub message: Message,
-    /// `s3://BUCKET/KEY` of the objects that it names.
+    /// `s3://BUCKET/KEY` of the objects that it names; `sqs://ID` where it is read itself.
     names: Vec<String>,
     /// Until then, by [`boottime`], nobody else gets it.
     hidden_until: Duration,
@@ -79,16 +78,16 @@ impl Hands {
         boottime() < asked + self.hidden
     }
 
-    /// Takes a notice that was asked for at this time; gives the number it has here.
-    pub fn take(&mut self, message: Message, objects: &[Object], asked: Duration) -> u64 {
+    /// Takes a notice that was asked for at this time, with the names of what is read for it; gives the number it has here.
+    pub fn take(&mut self, message: Message, names: Vec<String>, asked: Duration) -> u64 {
         let number = self.next;
         self.next += 1;
         let held = Held {
             message,
-            names: objects.iter().map(Object::name).collect(),
             hidden_until: asked + self.hidden,
             is_lost: false,
-            left: objects.len(),
+            left: names.len(),
+            names,
             read: Vec::new(),
             failed: None,
             stopped: false,

@@ -1,4 +1,5 @@
-//! A queue that tells of new objects → those objects, each read once; a notice is deleted when what it names is committed.
+//! A queue that tells of new objects → those objects, each read once; a notice is deleted when what it names is committed. So is a message
+//! that is itself an event, as a rule of EventBridge sends it.
 //!
 //! Several workers on one queue share its notices. A notice is hidden from the others while its objects are read and wait
 //! for the commit; when a worker dies, it comes to another once that time is over. So it does when a worker is stopped for too long,
@@ -15,8 +16,9 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::bucket::Buckets;
+use super::days::is_done;
 use super::held::{Hands, count};
-use super::object::{Object, Outcome, Reader};
+use super::object::{Letter, Object, Outcome, Reader};
 pub use super::queue::Address;
 use super::queue::{Message, POLL, Queue, Told as Answer};
 use super::{Settings, pause};
@@ -117,6 +119,31 @@ type Received = (Duration, Result<Vec<Message>, Trouble>);
 /// A notice that waits for an object, and the ETag it has for it.
 type Waiting = (u64, Option<String>);
 
+/// What is read for a notice.
+#[derive(Clone)]
+enum Wanted {
+    Object(Object),
+    /// The message itself.
+    Letter(Letter),
+}
+
+impl Wanted {
+    fn name(&self) -> String {
+        match self {
+            Wanted::Object(object) => object.name(),
+            Wanted::Letter(letter) => letter.name(),
+        }
+    }
+
+    /// The partition of the version that a notice tells of.
+    fn partition(&self, etag: &str) -> Arc<str> {
+        match self {
+            Wanted::Object(object) => object.partition(etag),
+            Wanted::Letter(letter) => letter.partition(),
+        }
+    }
+}
+
 struct Notices {
     hands: Hands,
     /// Of the pipeline, whether it may commit what notices told of.
@@ -131,7 +158,7 @@ struct Notices {
     waiting_max: usize,
     /// Objects that are read now, and the notices that wait for them; the first began it.
     waiting: HashMap<String, Vec<Waiting>>,
-    reading: JoinSet<(Object, Outcome)>,
+    reading: JoinSet<(Wanted, Outcome)>,
     receiving: Option<JoinHandle<Received>>,
     /// When that was begun.
     asked: Instant,
@@ -156,7 +183,7 @@ impl Notices {
         let hidden = Duration::from_secs(config.settings.visibility_seconds.into());
         Notices {
             hands: Hands::new(queue, hidden),
-            asks: feed.claims.answer_before("s3://"),
+            asks: feed.claims.answer_before(&["s3://", "sqs://"]),
             name: config.queue.to_string(),
             reader: Arc::new(Reader::new(buckets, feed.clone(), TRIES_MAX).remembering()),
             until_empty: config.until_empty,
@@ -225,7 +252,12 @@ impl Notices {
 
     /// Asks for more notices, unless there is enough to do.
     fn receive(&mut self) {
-        let room = self.hands.len() < HELD_MAX && self.reading.len() < self.waiting_max;
+        let is_full = self.hands.len() >= HELD_MAX;
+        if is_full && self.reading.is_empty() {
+            // all wait for a commit alone, as events do that come each in a message of its own: 5,000 would be all there are in half a minute
+            self.feed.claims.hurry();
+        }
+        let room = !is_full && self.reading.len() < self.waiting_max;
         if self.receiving.is_none() && room {
             let (queue, hidden) = (self.hands.queue.clone(), self.hidden);
             let pause = self.troubles.checked_sub(1).map(pause);
@@ -286,6 +318,7 @@ impl Notices {
                     self.hold(message, notice.objects, asked);
                 }
                 Ok(Told::Notice(_)) => settled.push(message.handle),
+                Ok(Told::Event(event)) => self.hold_letter(message, event, asked),
                 Ok(Told::TestEvent) => {
                     tracing::info!("{}: a test notice arrived", self.name);
                     settled.push(message.handle);
@@ -309,15 +342,24 @@ impl Notices {
             .into_iter()
             .map(|ObjectRef { bucket, key, size, etag, .. }| (Object { bucket: bucket.into(), key, size }, etag))
             .unzip();
-        let number = self.hands.take(message, &objects, asked);
+        let number = self.hands.take(message, objects.iter().map(Object::name).collect(), asked);
         for (object, etag) in objects.into_iter().zip(etags) {
-            self.begin(object, (number, etag));
+            self.begin(Wanted::Object(object), (number, etag));
         }
     }
 
+    /// Begins to read a message that is itself an event. Of thousands that wait for their commit no text is kept.
+    fn hold_letter(&mut self, mut message: Message, event: String, asked: Duration) {
+        message.body = String::new();
+        let origin = format!("{}#{}", self.name, message.id);
+        let letter = Letter { id: message.id.clone(), origin, body: event.into() };
+        let number = self.hands.take(message, vec![letter.name()], asked);
+        self.begin(Wanted::Letter(letter), (number, Some(String::new())));
+    }
+
     /// Reads an object for a notice; with another that is read already for a notice before, waits for that.
-    fn begin(&mut self, object: Object, waiting: Waiting) {
-        let others = self.waiting.entry(object.name()).or_default();
+    fn begin(&mut self, wanted: Wanted, waiting: Waiting) {
+        let others = self.waiting.entry(wanted.name()).or_default();
         others.push(waiting);
         if others.len() > 1 {
             return;
@@ -325,29 +367,32 @@ impl Notices {
         let (reader, slots) = (self.reader.clone(), self.slots.clone());
         self.reading.spawn(async move {
             let _slot = slots.acquire().await;
-            let outcome = reader.read(&object).await;
-            (object, outcome)
+            let outcome = match &wanted {
+                Wanted::Object(object) => reader.read(object).await,
+                Wanted::Letter(letter) => reader.read_letter(letter.clone()).await,
+            };
+            (wanted, outcome)
         });
     }
 
     /// Notes what became of an object, for every notice that waited for it.
-    async fn read(&mut self, read: Result<(Object, Outcome), tokio::task::JoinError>) -> Result<(), Gone> {
-        let (object, outcome) = read.expect("reading an object does not panic");
-        let waiting = self.waiting.remove(&object.name()).unwrap_or_default();
+    async fn read(&mut self, read: Result<(Wanted, Outcome), tokio::task::JoinError>) -> Result<(), Gone> {
+        let (wanted, outcome) = read.expect("reading an object does not panic");
+        let waiting = self.waiting.remove(&wanted.name()).unwrap_or_default();
         for (place, (number, etag)) in waiting.into_iter().enumerate() {
             // who only waited, and was told of another version or of none in particular, has it read again
             if place > 0
                 && let Outcome::Read(partition) = &outcome
-                && etag.as_ref().is_none_or(|etag| **partition != *object.partition(etag))
+                && etag.as_ref().is_none_or(|etag| **partition != *wanted.partition(etag))
             {
-                self.begin(object.clone(), (number, etag));
+                self.begin(wanted.clone(), (number, etag));
                 continue;
             }
             let held = self.hands.get_mut(number);
             held.left -= 1;
             match &outcome {
                 Outcome::Read(partition) => held.read.push(partition.clone()),
-                Outcome::Failed(trouble) => held.failed = Some((object.name(), trouble.clone())),
+                Outcome::Failed(trouble) => held.failed = Some((wanted.name(), trouble.clone())),
                 Outcome::Stopped => held.stopped = true,
             }
             // of one that is lost no commit may have anything, and what is given back is another's
@@ -355,9 +400,12 @@ impl Notices {
                 self.failed(number).await?;
             }
         }
-        // what an earlier run committed needs no commit of this one
+        // what an earlier run committed needs no commit of this one; of all else there is nothing new, and thousands may be held
         let done = self.feed.committed.borrow().clone();
-        self.settle(&done).await
+        match &outcome {
+            Outcome::Read(partition) if is_done(&done, partition) => self.settle(&done).await,
+            Outcome::Read(_) | Outcome::Failed(_) | Outcome::Stopped => Ok(()),
+        }
     }
 
     /// Gives a notice back, of which an object could not be read: for another try, or in the end to the queue's redrive.
@@ -497,13 +545,14 @@ impl Notices {
     }
 }
 
-/// Objects of earlier runs, by the time in their names; those without one are not ours to forget.
+/// Messages of earlier runs, and objects by the time in their names; those without one are not ours to forget.
 fn remembered(resume: &Checkpoint) -> VecDeque<Arc<str>> {
+    let letters = resume.0.keys().filter(|partition| partition.starts_with("sqs://"));
     let objects = resume.0.keys().filter(|partition| partition.starts_with("s3://"));
     let mut timed: Vec<_> =
         objects.filter_map(|partition| Some((key_time(partition.rsplit_once('|')?.0)?, partition.clone()))).collect();
     timed.sort();
-    timed.into_iter().map(|(_, partition)| partition).collect()
+    letters.cloned().chain(timed.into_iter().map(|(_, partition)| partition)).collect()
 }
 
 /// When a message was sent that windows wait for: not one that comes back again and again, since what it names cannot be read.
@@ -555,8 +604,8 @@ mod tests {
     fn the_oldest_objects_are_forgotten_first() {
         let names =
             ["s3://b/1_CloudTrail_x_20240802T1130Z_y.json.gz|e", "s3://b/2_CloudTrail_x_20240801T1130Z_y.json.gz|e"];
-        let others = ["s3://b/plain|e", "s3://b/f/|days from 2024-08-01", "file:x|1|2"];
+        let others = ["s3://b/plain|e", "s3://b/f/|days from 2024-08-01", "file:x|1|2", "sqs://id|"];
         let all = names.iter().chain(&others).map(|name| (Arc::from(*name), Offset::End));
-        assert_eq!(remembered(&Checkpoint(all.collect())), [names[1].into(), names[0].into()]);
+        assert_eq!(remembered(&Checkpoint(all.collect())), [others[3].into(), names[1].into(), names[0].into()]);
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::body::{Body, Patience, Stream};
@@ -50,6 +51,27 @@ impl Object {
     /// Names the object's version: one that was replaced is another partition.
     pub fn partition(&self, etag: &str) -> Arc<str> {
         format!("s3://{}/{}|{etag}", self.bucket, self.key).into()
+    }
+}
+
+/// A message of a queue that is itself a log. It is read as an object is, under its own id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Letter {
+    pub id: String,
+    /// What its rejects are said to be from.
+    pub origin: String,
+    pub body: Bytes,
+}
+
+impl Letter {
+    /// `sqs://ID`.
+    pub fn name(&self) -> String {
+        format!("sqs://{}", self.id)
+    }
+
+    /// It has one version only.
+    pub fn partition(&self) -> Arc<str> {
+        format!("sqs://{}|", self.id).into()
     }
 }
 
@@ -177,12 +199,43 @@ impl Reader {
             };
         };
         if self.was_read(&partition) {
-            return Some(match self.feed.send(Event::AlreadyRead).await {
-                Ok(()) => Outcome::Read(partition),
-                Err(Gone) => Outcome::Stopped,
-            });
+            return Some(self.read_before(partition).await);
         }
-        Some(match self.decode(object, &partition, body, room).await {
+        let ended = self.decode(object, &partition, body, room).await;
+        Some(self.outcome(partition, ended))
+    }
+
+    /// Reads a message to its end, also when told to stop.
+    pub async fn read_letter(&self, letter: Letter) -> Outcome {
+        let partition = letter.partition();
+        if self.was_read(&partition) {
+            return self.read_before(partition).await;
+        }
+        let work = self.work(&letter.origin, &partition);
+        work.read.store(letter.body.len() as u64, Ordering::Relaxed);
+        let slot = self.slot().await;
+        let decoding = spawn_blocking(move || {
+            let done = work.decode(Input::Bytes(letter.body));
+            drop(slot);
+            done
+        });
+        let (_, ended) = decoding.await.unwrap_or_else(|panic| (None, Err(Stop::Broken(io::Error::other(panic)))));
+        let ended = ended.map_err(|stop| match stop {
+            Stop::Gone => Halt::Gone,
+            Stop::Broken(error) => Halt::Failed(Trouble::new(Kind::Other, error.to_string())),
+        });
+        self.outcome(partition, ended)
+    }
+
+    async fn read_before(&self, partition: Arc<str>) -> Outcome {
+        match self.feed.send(Event::AlreadyRead).await {
+            Ok(()) => Outcome::Read(partition),
+            Err(Gone) => Outcome::Stopped,
+        }
+    }
+
+    fn outcome(&self, partition: Arc<str>, ended: Result<(), Halt>) -> Outcome {
+        match ended {
             Ok(()) => {
                 if self.remembers {
                     lock(&self.known.finished).insert(partition.clone());
@@ -191,7 +244,7 @@ impl Reader {
             }
             Err(Halt::Gone) => Outcome::Stopped,
             Err(Halt::Failed(trouble)) => Outcome::Failed(trouble),
-        })
+        }
     }
 
     fn was_read(&self, partition: &Arc<str>) -> bool {
@@ -208,21 +261,28 @@ impl Reader {
         Room { _room: room, _held: Held::new(gauge, i64::from(units) * LOADING_UNIT as i64) }
     }
 
-    async fn decode(&self, object: &Object, partition: &Arc<str>, body: Body, room: Room) -> Result<(), Halt> {
+    fn work(&self, origin: &str, partition: &Arc<str>) -> Work {
         let before = [self.feed.resume.0.get(partition).cloned(), lock(&self.known.left).get(partition).cloned()];
-        let work = Work {
-            origin: Arc::new(Origin::from_name(&object.name())),
+        Work {
+            origin: Arc::new(Origin::from_name(origin)),
             partition: partition.clone(),
             skip: before.into_iter().flatten().max(),
             feed: self.feed.clone(),
             read: Arc::new(AtomicU64::new(0)),
-        };
-        let slot = async || self.decoding.clone().acquire_owned().await.expect("the semaphore is never closed");
+        }
+    }
+
+    async fn slot(&self) -> OwnedSemaphorePermit {
+        self.decoding.clone().acquire_owned().await.expect("the semaphore is never closed")
+    }
+
+    async fn decode(&self, object: &Object, partition: &Arc<str>, body: Body, room: Room) -> Result<(), Halt> {
+        let work = self.work(&object.name(), partition);
         let (pumped, done) = if body.length <= WHOLE_BYTES_MAX {
             work.read.store(body.length, Ordering::Relaxed);
             let whole = self.feed.stop.run_until_cancelled(body.whole(decode::PADDING)).await;
             let bytes = whole.ok_or(Halt::Gone)?.map_err(Halt::Failed)?;
-            let slot = slot().await;
+            let slot = self.slot().await;
             let decoding = spawn_blocking(move || {
                 let done = work.decode(Input::Bytes(bytes));
                 drop((slot, room));
@@ -230,7 +290,7 @@ impl Reader {
             });
             (Ok(()), decoding.await)
         } else {
-            let slot = slot().await;
+            let slot = self.slot().await;
             let (pump, stream) = body.stream(work.read.clone());
             let decoding = spawn_blocking(move || {
                 let done =

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::fake::{Fake, Fault};
 use super::held::Hands;
-use super::object::Object;
 use super::queue::{Message, Queue};
 use super::{Settings, notices};
 use crate::aws::Aws;
@@ -259,6 +258,77 @@ async fn what_a_standard_queue_delivers_again_is_read_once_and_deleted_each_time
         assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
     }
     assert_eq!((texts(&seen), seen.already), (record("a") + &record("b"), 2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_is_itself_an_event_is_read_and_deleted_once_it_is_committed() {
+    let fake = Fake::start().await;
+    let event = |name: &str| {
+        json!({ "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam", "detail": { "eventVersion": "1.08",
+            "eventSource": "iam.amazonaws.com", "eventName": name, "eventTime": "2024-08-01T12:00:00Z" } })
+        .to_string()
+    };
+    fake.send("1", event("CreateUser"));
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.is_empty() {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    assert_eq!(seen.texts, BTreeMap::from([("sqs://1".to_owned(), event("CreateUser"))]));
+    assert!(fake.world().deleted.is_empty(), "it is in no commit yet");
+    // whoever commits it is asked whether it is still ours
+    run.confirm().await.unwrap();
+    run.committed.send_replace(Arc::new(run.reached.clone()));
+    until(|| fake.world().deleted == ["1#1"]).await;
+    // given once more, after a restart too
+    fake.send("1", event("CreateUser"));
+    until(|| fake.world().deleted == ["1#1", "1#2"]).await;
+    let done = run.reached.clone();
+    run.stop.cancel();
+    assert!(run.take(&mut seen, SOON).await, "the events end");
+    drop(run.committed);
+    run.events.acknowledged(SOON).await;
+    fake.send("1", event("CreateUser"));
+    fake.send("2", event("CreateRole"));
+    let (seen, done) = Run::start(&fake, queue(true), done).all().await;
+    assert_eq!((seen.texts.into_keys().collect::<Vec<_>>(), seen.already), (vec!["sqs://2".to_owned()], 1));
+    assert_eq!(done.0.keys().map(|name| name.to_string()).collect::<Vec<_>>(), ["sqs://1|", "sqs://2|"]);
+    assert_eq!(fake.world().deleted.last().map(String::as_str), Some("1#3"), "the other waits for a commit");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_holds_all_that_may_be_held_asks_for_a_commit() {
+    let fake = Fake::start().await;
+    let event = json!({ "detail-type": "GuardDuty Finding", "source": "aws.guardduty", "detail": {} }).to_string();
+    for number in 0..5_000 {
+        fake.send(&number.to_string(), event.clone());
+    }
+    let mut run = Run::start(&fake, queue(false), Checkpoint::default());
+    let mut seen = Seen::default();
+    while run.reached.0.len() < 5_000 {
+        assert!(!run.take(&mut seen, Duration::from_millis(50)).await);
+    }
+    until(|| run.events.claims.take_hurry()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_another_may_have_been_given_is_not_committed() {
+    let fake = Fake::start().await;
+    fake.world().clock = Some(boottime);
+    fake.send("1", json!({ "detail-type": "GuardDuty Finding", "source": "aws.guardduty", "detail": {} }).to_string());
+    let settings = Settings { visibility_seconds: 2, ..Settings::default() };
+    let address = notices::Address::parse("sqs://trail").unwrap();
+    let source = Source::Notices(notices::Config { queue: address, settings, until_empty: false, own: Own::default() });
+    let mut run = Run::start(&fake, source, Checkpoint::default());
+    while run.reached.0.is_empty() {
+        assert!(!run.take(&mut Seen::default(), Duration::from_millis(50)).await);
+    }
+    // SQS cannot be reached for longer than the message is hidden
+    fake.fault("ChangeMessageVisibilityBatch", vec![Fault::Refuse(500, "InternalFailure", "no"); 1000]);
+    until(|| fake.asked("ChangeMessageVisibilityBatch").len() >= 2).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let Err(Lost::Shown(name)) = run.confirm().await else { panic!("another may have it") };
+    assert_eq!(name, "sqs://1");
 }
 
 async fn until(mut holds: impl FnMut() -> bool) {
@@ -591,13 +661,12 @@ async fn what_another_may_have_been_given_is_not_given_back() {
     let address = notices::Address::parse("sqs://trail").unwrap();
     let queue = Queue::find(&Aws::of_server(&fake.url), &address).await.unwrap();
     let hidden = Duration::from_secs(60);
-    let object = || Object { bucket: "logs".into(), key: "a".into(), size: None };
     for (ago, given_back) in [(Duration::ZERO, 1), (hidden, 0)] {
         fake.world().log.clear();
         let mut hands = Hands::new(queue.clone(), hidden);
         let (id, handle) = ("1".to_owned(), "1#1".to_owned());
         let message = Message { id, handle, body: String::new(), receives: 1, sent: None };
-        hands.take(message, &[object()], boottime() - ago);
+        hands.take(message, vec!["s3://logs/a".to_owned()], boottime() - ago);
         hands.let_go(&Checkpoint::default(), 1).await;
         assert_eq!(fake.asked("ChangeMessageVisibilityBatch 1").len(), given_back, "{ago:?}");
     }

@@ -572,3 +572,22 @@ fn a_text_that_is_no_record_stands_for_none_the_second_time_either() {
     let read = read_text(format!("{event}\n{event}\n"));
     assert_eq!((read.counts.of_table("cloudtrail"), reasons(&read)), ((2, 2, 0), vec![]));
 }
+
+#[test]
+fn fields_of_splunk_say_when_it_was_and_that_it_went_right() {
+    let json = r#"{"preview":false,"result":{"_time":"2024-08-01T12:00:00.000+0000","eventName":"StopLogging","eventSource":"cloudtrail.amazonaws.com","errorCode":"success","userIdentity.arn":"a","eventID":"id-1"}}"#;
+    let csv = "\"_time\",eventName,eventSource,errorCode,userIdentity.arn,eventID\n2024-08-01T12:00:00.000+0000,StopLogging,cloudtrail.amazonaws.com,success,a,id-1\n";
+    for text in [json, csv] {
+        let read = read_text(text);
+        assert_eq!((ids(&read), reasons(&read)), (vec!["id-1".to_owned()], vec![]), "{text}");
+        assert_eq!(column(&read, "cloudtrail", "errorcode"), [None], "{text}");
+        assert_eq!(column(&read, "cloudtrail", "eventtime"), some(&["2024-08-01T12:00:00Z"]), "{text}");
+    }
+    // another error of an event field by field, and a time beside the event's own
+    let failed = json
+        .replace("success", "AccessDenied")
+        .replace("\"eventName\"", "\"eventTime\":\"2024-08-01T11:00:00Z\",\"eventName\"");
+    let read = read_text(failed);
+    assert_eq!(column(&read, "cloudtrail", "errorcode"), some(&["AccessDenied"]));
+    assert_eq!(column(&read, "cloudtrail", "eventtime"), some(&["2024-08-01T11:00:00Z"]));
+}

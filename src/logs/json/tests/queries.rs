@@ -120,6 +120,18 @@ fn nulls_of_databases_are_nulls() {
     }
     assert_eq!(column(&read, "cloudtrail", "useragent"), some(&["null"]));
     assert_eq!(column(&read, "cloudtrail", "unmapped"), [None]);
+    // JSON that is null is no text, and what went right has no error of that name
+    let header = "eventname,eventsource,eventid,errorcode,errormessage,requestparameters,responseelements,resources,useridentity";
+    let read = read_text(format!("{header}\nCreateUser,iam.amazonaws.com,id-1,null,null,\"null\",null,null,null\n"));
+    assert_eq!(reasons(&read), [""; 0]);
+    for name in ["errorcode", "errormessage", "requestparameters", "responseelements", "useridentity.type"] {
+        assert_eq!(column(&read, "cloudtrail", name), [None], "{name}");
+    }
+    let read = read_text(
+        "eventname,eventsource,eventid,errorcode,useragent\nA,iam.amazonaws.com,id-1,-,-\nA,iam.amazonaws.com,id-2,None,None\n",
+    );
+    assert_eq!(column(&read, "cloudtrail", "errorcode"), [None, None]);
+    assert_eq!(column(&read, "cloudtrail", "useragent"), some(&["-", "None"]));
 }
 
 #[test]
