@@ -4,7 +4,7 @@
 -- tags            = ["attack.defense_evasion", "attack.persistence", "attack.t1078.004", "attack.t1550.001", "attack.t1036"]
 -- remedy          = "Ask the owner whether the program was moved. If not: find the AssumeRole call of this session and who made it, revoke the role's sessions, and undo what the session did."
 -- false_positives = "A program that was moved, or whose egress changed: told on the first day."
--- description     = "Deeds that give access, enter machines, run code, share or destroy, by a role that did such on three days of a week. What else is told of these weighs less as soon as it is a habit, and who copies the user agent of the program and assumes its role has its habits. Compared are the network, as the first two numbers of the address, and the session's name without its numbers, with those of the ten latest days and networks, or names. Where most of these differ from each other, as with runners and functions that come from everywhere, a new one says nothing."
+-- description     = "Deeds that give access, enter machines, run code, share or destroy, by a role that did such on three days of a week. What else is told of these weighs less as soon as it is a habit, and who copies the user agent of the program and assumes its role has its habits. Compared are the network, as the first two numbers of the address, and the session's name without its numbers, with those of the ten latest days and networks, or names. Where these are many, as of runners and functions that come from everywhere, a new one says nothing."
 SELECT eventTime,
        eventName,
        eventSource,
@@ -31,7 +31,7 @@ FROM (SELECT *,
 WHERE days >= 3
   AND (array_length(array_positions(array_transform(networks, v -> substr(v, 7)), regexp_replace(sourceIPAddress, '^([0-9]+[.][0-9]+|[0-9a-f]+:[0-9a-f]+)[.:].*$', '\1'))) = 1
        AND (array_length(array_distinct(array_transform(networks, v -> substr(v, 7)))) < 3
-            OR 2 * array_length(array_distinct(array_transform(networks, v -> substr(v, 7)))) <= array_length(networks))
+            OR 5 * array_length(array_distinct(array_transform(networks, v -> substr(v, 7)))) <= 2 * array_length(networks))
     OR array_length(array_positions(array_transform(names, v -> substr(v, 7)), regexp_replace(split_part(userIdentity.principalId, ':', 2), '[0-9a-f]{8,}|[0-9]+', '#', 'g'))) = 1
        AND (array_length(array_distinct(array_transform(names, v -> substr(v, 7)))) < 3
-            OR 2 * array_length(array_distinct(array_transform(names, v -> substr(v, 7)))) <= array_length(names)))
+            OR 5 * array_length(array_distinct(array_transform(names, v -> substr(v, 7)))) <= 2 * array_length(names)))
