@@ -12,8 +12,9 @@ SELECT eventTime,
        split_part(userIdentity.principalId, ':', 2) AS session_name,
        sourceIPAddress,
        userAgent,
-       networks AS days_and_networks,
-       names AS days_and_names,
+       -- one for each day, the latest first
+       array_transform(networks, v -> substr(v, 7)) AS networks_by_day,
+       array_transform(names, v -> substr(v, 7)) AS names_by_day,
        userIdentity.sessionContext.sessionIssuer.arn AS resource
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
