@@ -1,9 +1,10 @@
 -- title           = "What computes was set up in many Regions by one principal"
 -- severity        = "medium"
 -- confidence      = "medium"
+-- dedupe          = "7d"
 -- tags            = ["attack.impact", "attack.t1496.001", "attack.t1496", "attack.defense_evasion", "attack.t1535", "attack.t1578"]
 -- remedy          = "Disable the key or revoke the sessions, delete what was set up in all Regions, and look for roles, images and repositories made beside it."
--- false_positives = "A deployment by script to the Regions that you work in; put its role in the suppress list."
+-- false_positives = "A deployment by script to the Regions that you work in; one finding a week; put its role in the suppress list."
 -- description     = "Who lives off other people's accounts takes what every Region allows, of services that are seldom watched: containers, notebooks, builds, web sites, batch jobs, spot instances. Launches of instances are told by another rule."
 SELECT userIdentity.arn AS who,
        count(DISTINCT awsRegion) AS regions,
@@ -25,5 +26,5 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'ecs.ama
                     'CreateProcessingJob', 'CreateInstances', 'RunJobFlow', 'CreateWorkspaces', 'CreateEnvironmentEC2', 'CreateApp', 'StartBuild', 'CreateFunction20150331')
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()
-GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '20 minutes', INTERVAL '1 hour')
+GROUP BY userIdentity.arn, account, is_by_hand_or_script(), hop(eventTime, INTERVAL '20 minutes', INTERVAL '1 hour')
 HAVING count(DISTINCT awsRegion) >= 4

@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.credential_access", "attack.persistence", "attack.t1098", "attack.t1078"]
 -- remedy          = "Ask whoever made the call and the user; end the user's sessions if neither knows of it."
--- false_positives = "A help desk at work: low for who does so on a third day of a week."
+-- false_positives = "A help desk at work: low for who does so on a third day of a week from the same network."
 SELECT eventTime,
        eventName,
        eventSource,
@@ -20,6 +20,8 @@ FROM (SELECT *,
         AND userIdentity.invokedBy IS NULL
         AND NOT is_infrastructure_tool()
         AND is_by_hand()
-      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), eventName = 'AdminSetUserMFAPreference', errorCode IS NULL
+      WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), eventName = 'AdminSetUserMFAPreference',
+                                 -- who stole the session is elsewhere
+                                 regexp_replace(sourceIPAddress, '^([0-9]+[.][0-9]+|[0-9a-f]+:[0-9a-f]+)[.:].*$', '\1'), errorCode IS NULL
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

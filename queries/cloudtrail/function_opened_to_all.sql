@@ -11,12 +11,13 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(resources[1].arn, requestParameters ->> 'functionName') AS resource,
-       -- what a pipeline is made to do was read by somebody before; with a URL the console opens it so
+       -- what a pipeline is made to do was read by somebody before; with a URL the console opens it so, and whoever makes one; function_url_public tells it too
        CASE WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com' AND requestParameters ->> 'functionUrlAuthType' = 'NONE' THEN 'low' -- function_url_public tells it
             WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
                      AND is_infrastructure_tool())
-                 OR sessionCredentialFromConsole AND requestParameters ->> 'functionUrlAuthType' = 'NONE' THEN 'medium' ELSE 'high' END AS severity
+                 OR (sessionCredentialFromConsole OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%')
+                    AND requestParameters ->> 'functionUrlAuthType' = 'NONE' THEN 'medium' ELSE 'high' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'
   AND eventName LIKE 'AddPermission%'

@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1496", "attack.t1496.001"]
 -- remedy          = "Ask who needs them; if nobody does, terminate them in every Region, deny ec2:RunInstances for these types by a service control policy, and contain the principal."
--- false_positives = "Machine learning and batch teams; head nodes of computing clusters; clusters that EMR or Batch launch for them, and what is refused in the console after a sign-in through IAM Identity Center (low)."
+-- false_positives = "Machine learning and batch teams; head nodes of computing clusters; clusters that EMR or Batch launch for them, and, in the console after a sign-in through IAM Identity Center, one small graphics card or what is refused (low)."
 SELECT eventTime,
        requestParameters ->> 'instanceType' AS instance_type,
        json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') AS count,
@@ -18,6 +18,10 @@ SELECT eventTime,
                  AND NOT is_by_hand_or_script()
                  AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
                  AND NOT regexp_like(requestParameters ->> 'instanceType', '^(p[0-9]|g[0-9]|gr[0-9]|trn|inf|dl|vt|f[0-9]|u-|u7)') THEN 'low'
+            -- the desktop or notebook of somebody who signed in so: one small graphics card, chosen in the console
+            WHEN errorCode IS NULL AND json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') = 1
+                 AND sessionCredentialFromConsole AND userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'
+                 AND regexp_like(requestParameters ->> 'instanceType', '^g[3-6][a-z]*[.](2?x)?large$') THEN 'low'
             WHEN errorCode IS NULL AND json_get_int(requestParameters, 'instancesSet', 'items', 0, 'maxCount') >= 4
                  AND is_person() THEN 'high'
             ELSE 'medium' END AS severity,
