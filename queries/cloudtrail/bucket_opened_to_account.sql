@@ -18,7 +18,7 @@ WHERE eventSource = 's3.amazonaws.com'
                  make_array(json_get_json(replace(requestParameters ->> 'bucketPolicy', account, ''), 'Statement'))),
         -- less the accounts, one a Region, from which Elastic Load Balancing delivers access logs
         s -> s ->> 'Effect' = 'Allow'
-             AND (regexp_like(regexp_replace(s ->> 'Principal', '127311923021|033677994240|027434742980|797873946194|098369216593|985666609251|054676820928|156460612806|652711504416|635631232127|009996457667|897822967062|754344448648|582318560864|600734575887|383597477331|114774131450|783225319266|589379963580|718504428378|076674570225|507241528517|048591011584|190560391635|638102146993|037604701340', '', 'g'), '(::|")[0-9]{12}[:"]')
+             AND (regexp_like(regexp_replace(s ->> 'Principal', '127311923021|033677994240|027434742980|797873946194|098369216593|985666609251|054676820928|156460612806|652711504416|635631232127|009996457667|897822967062|754344448648|582318560864|600734575887|383597477331|114774131450|783225319266|589379963580|718504428378|076674570225|507241528517|048591011584|190560391635|638102146993|037604701340', '', 'g'), '(::|")[0-9]{12}[:"]|"A(RO|ID)A[0-9A-Z]{12,}"')
                   -- an account by its canonical id; that of a CloudFront identity is longer
                   OR regexp_like(s ->> 'Principal', '"CanonicalUser"\s*:[^}]*"[0-9a-f]{64}"')
                   -- everybody, as long as it is that account

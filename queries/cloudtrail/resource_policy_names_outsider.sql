@@ -61,7 +61,7 @@ WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-se
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
                                          requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutAccessGrantsInstanceResourcePolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'))),
          s -> s ->> 'Effect' = 'Allow'
-              AND (regexp_like(s ->> 'Principal', '(^|::|")[0-9]{12}([:"]|$)')
+              AND (regexp_like(s ->> 'Principal', '(^|::|")[0-9]{12}([:"]|$)|(^|")A(RO|ID)A[0-9A-Z]{12,}("|$)')
                    -- everybody, as long as it is that account
                    OR regexp_like(s ->> 'Principal', '[*]')
                       AND regexp_like(s ->> 'Condition', '(?i)"aws:Principal(Account|Arn)"[^]}]*[0-9]{12}')

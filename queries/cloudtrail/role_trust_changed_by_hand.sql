@@ -11,7 +11,7 @@ SELECT eventTime,
        'role/' || (requestParameters ->> 'roleName') AS resource,
        -- role_trust_opened tells it; a service is let in for who may pass the role
        CASE WHEN NOT regexp_like(requestParameters ->> 'policyDocument', '"(AWS|Federated)"\s*:|"NotPrincipal"|rolesanywhere\.amazonaws\.com')
-                 OR regexp_like(regexp_replace(replace(requestParameters ->> 'policyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}|"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'low' ELSE 'medium' END AS severity
+                 OR regexp_like(regexp_replace(replace(requestParameters ->> 'policyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"((arn:[a-z-]+:(iam|sts)::)?[0-9]{12}|A(RO|ID)A[0-9A-Z]{12,}")|"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
   AND eventName = 'UpdateAssumeRolePolicy'
