@@ -1,4 +1,4 @@
--- title           = "S3 bucket was opened to another account"
+-- title           = "S3 bucket was opened to another account, or to whoever comes from the address of the caller"
 -- severity        = "medium"
 -- tags            = ["attack.exfiltration", "attack.collection", "attack.t1537", "attack.t1530", "cis.4.8"]
 -- remedy          = "Put the earlier policy back or turn on the bucket's public access block; then read the data events or access logs for who has read it."
@@ -8,6 +8,8 @@ SELECT eventTime,
        requestParameters ->> 'bucketPolicy' AS policy,
        sourceIPAddress,
        userAgent,
+       CASE WHEN regexp_like(requestParameters ->> 'bucketPolicy', '"' || replace(sourceIPAddress, '.', '[.]') || '["/]') THEN 'S3 bucket was opened to whoever comes from the address of the caller'
+            ELSE 'S3 bucket was opened to another account' END AS title,
        coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
@@ -23,4 +25,10 @@ WHERE eventSource = 's3.amazonaws.com'
                   OR regexp_like(s ->> 'Principal', '"CanonicalUser"\s*:[^}]*"[0-9a-f]{64}"')
                   -- everybody, as long as it is that account
                   OR regexp_like(s ->> 'Principal', '[*]')
-                     AND regexp_like(s ->> 'Condition', '(?i)"(aws:Principal(Account|Arn)|s3:DataAccessPoint(Account|Arn))"[^]}]*[0-9]{12}')))
+                     AND regexp_like(s ->> 'Condition', '(?i)"(aws:Principal(Account|Arn)|s3:DataAccessPoint(Account|Arn))"[^]}]*[0-9]{12}')
+                  -- everybody, as long as they come from where the caller is
+                  OR regexp_like(s ->> 'Principal', '[*]')
+                     AND regexp_like(s ->> 'Condition', '"(' || replace(sourceIPAddress, '.', '[.]') || ')(/(2[4-9]|3[0-2]))?"')
+                     AND NOT ip_is_private(sourceIPAddress)
+                     AND is_by_hand()
+                     AND NOT is_infrastructure_tool()))
