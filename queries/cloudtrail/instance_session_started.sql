@@ -26,5 +26,5 @@ WHERE eventSource IN ('ssm.amazonaws.com', 'ssm-guiconnect.amazonaws.com')
   AND eventName IN ('StartSession', 'StartConnection', 'ResumeSession')
   -- its id begins with the name of the user, or of the session of the role, that began it
   AND (eventName <> 'ResumeSession'
-       OR strpos(requestParameters ->> 'sessionId', coalesce(userIdentity.userName, split_part(userIdentity.arn, '/', 3))) <> 1)
+       OR strpos(requestParameters ->> 'sessionId', coalesce(userIdentity.userName, regexp_replace(userIdentity.arn, '^.*[/:]', ''))) <> 1)
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

@@ -19,5 +19,7 @@ WHERE eventSource = 'iam.amazonaws.com'
        OR NOT is_infrastructure_tool()
           AND NOT regexp_like(requestParameters ->> 'tags', '"key"\s*:\s*"AKIA'))
   AND (userIdentity.type = 'IAMUser' AND requestParameters ->> 'userName' = userIdentity.userName
+       -- who made a console of a key of the user
+       OR userIdentity.type = 'FederatedUser' AND requestParameters ->> 'userName' = userIdentity.sessionContext.sessionIssuer.userName
        OR userIdentity.type = 'AssumedRole' AND requestParameters ->> 'roleName' = userIdentity.sessionContext.sessionIssuer.userName)
   AND errorCode IS NULL
