@@ -1,15 +1,15 @@
--- title    = "Inactive access key of another IAM user was activated again"
+-- title    = "Inactive access key or other credential of another IAM user was activated again"
 -- severity = "medium"
 -- tags     = ["attack.persistence", "attack.t1098.001"]
--- remedy   = "Find out why the key had been inactive. Deactivate it again unless its owner asked for it, and look for calls made with it since."
+-- remedy   = "Find out why it had been inactive. Deactivate it again unless its owner asked for it, and look for calls made with it since."
 SELECT eventTime,
        requestParameters ->> 'userName' AS of_user,
-       requestParameters ->> 'accessKeyId' AS access_key,
+       coalesce(requestParameters ->> 'accessKeyId', requestParameters ->> 'serviceSpecificCredentialId', requestParameters ->> 'certificateId', requestParameters ->> 'sSHPublicKeyId') AS credential,
        sourceIPAddress, userAgent,
        'user/' || (requestParameters ->> 'userName') AS resource
 FROM cloudtrail
 WHERE eventSource = 'iam.amazonaws.com'
-  AND eventName = 'UpdateAccessKey'
+  AND eventName IN ('UpdateAccessKey', 'UpdateServiceSpecificCredential', 'UpdateSigningCertificate', 'UpdateSSHPublicKey')
   AND requestParameters ->> 'status' = 'Active'
   AND requestParameters ->> 'userName' IS NOT NULL
   AND (requestParameters ->> 'userName' IS DISTINCT FROM userIdentity.userName)

@@ -19,6 +19,6 @@ WHERE eventSource = 's3.amazonaws.com'
        -- the same in headers, which do not tell whose the bucket is: the owner needs no grant
        OR regexp_like(replace(concat_ws(',', requestParameters ->> 'x-amz-grant-full-control', requestParameters ->> 'x-amz-grant-read', requestParameters ->> 'x-amz-grant-write', requestParameters ->> 'x-amz-grant-read-acp', requestParameters ->> 'x-amz-grant-write-acp'),
                               'c4c1ede66af53448b93c283ce9448c4ba468c9432aa01d700d3878632f77d2d0', ''),
-                      '[iI][dD]\s*=\s*"?[0-9a-f]{64}'))
+                      '[iI][dD]\s*=\s*\\?"?[0-9a-f]{64}'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -10,13 +10,16 @@ SELECT eventTime,
        requestParameters ->> 'buildspecOverride' AS buildspec,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'projectName', requestParameters ->> 'sandboxId') AS resource,
+       coalesce(requestParameters ->> 'projectName', requestParameters ->> 'sandboxId', requestParameters ->> 'name') AS resource,
        CASE WHEN eventName IN ('StartSandboxConnection', 'StartCommandExecution') THEN 'Shell was opened, or a command run, with the role of a build project'
+            WHEN eventName = 'StartPipelineExecution' THEN 'Pipeline was started by hand over another revision than its branch has'
             ELSE 'Build was started with another source, image or role than its project has' END AS title
 FROM cloudtrail
-WHERE eventSource = 'codebuild.amazonaws.com'
-  AND eventName IN ('StartBuild', 'StartBuildBatch', 'StartSandboxConnection', 'StartCommandExecution')
+WHERE eventSource IN ('codebuild.amazonaws.com', 'codepipeline.amazonaws.com')
+  AND eventName IN ('StartBuild', 'StartBuildBatch', 'StartSandboxConnection', 'StartCommandExecution', 'StartPipelineExecution')
   AND (eventName IN ('StartSandboxConnection', 'StartCommandExecution')
+       OR json_contains(requestParameters, 'sourceRevisions')
+          AND is_by_hand()
        OR json_contains(requestParameters, 'sourceLocationOverride')
        OR json_contains(requestParameters, 'sourceTypeOverride')
        OR json_contains(requestParameters, 'serviceRoleOverride')

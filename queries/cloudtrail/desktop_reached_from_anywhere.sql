@@ -6,11 +6,14 @@ SELECT eventTime,
        eventName,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'groupId', requestParameters ->> 'groupName', requestParameters ->> 'stackName') AS resource
+       coalesce(requestParameters ->> 'groupId', requestParameters ->> 'groupName', requestParameters ->> 'stackName', requestParameters ->> 'directoryId') AS resource
 FROM cloudtrail
 WHERE eventSource IN ('workspaces.amazonaws.com', 'appstream.amazonaws.com')
-  AND eventName IN ('AuthorizeIpRules', 'CreateIpGroup', 'UpdateRulesOfIpGroup', 'CreateStreamingURL')
+  AND eventName IN ('AuthorizeIpRules', 'CreateIpGroup', 'UpdateRulesOfIpGroup', 'DisassociateIpGroups', 'CreateStreamingURL')
   AND (regexp_like(requestParameters ->> 'userRules', '"[0-9.]+/[0-7]"')
+       -- without a group every address is let in
+       OR eventName = 'DisassociateIpGroups'
+          AND is_by_hand()
        OR eventName = 'CreateStreamingURL'
           AND sessionCredentialFromConsole IS NOT TRUE
           AND is_by_hand())

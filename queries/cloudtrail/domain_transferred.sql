@@ -14,5 +14,5 @@ SELECT eventTime,
             ELSE 'Somebody tried to unlock a domain or to hand it to another account' END AS title
 FROM cloudtrail
 WHERE eventSource = 'route53domains.amazonaws.com'
-  AND eventName IN ('TransferDomainToAnotherAwsAccount', 'DisableDomainTransferLock', 'RetrieveDomainAuthCode')
+  AND eventName IN ('TransferDomainToAnotherAwsAccount', 'DisableDomainTransferLock', 'RetrieveDomainAuthCode', 'PushDomain')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')

@@ -19,9 +19,16 @@ SELECT eventTime,
             WHEN eventName = 'PutAccountDetails' THEN 'Account asked to leave the e-mail sandbox'
             WHEN eventName IN ('UpdateAccountSendingEnabled', 'PutAccountSendingAttributes') THEN 'Sending of e-mail was enabled for the account'
             WHEN eventName = 'CreateOrganization' THEN 'Organization of WorkMail was made'
+            WHEN eventName = 'PutEmailIdentityDkimSigningAttributes' THEN 'Mail of a domain is signed by a key from outside AWS'
+            WHEN eventName = 'PutAccountSuppressionAttributes' THEN 'Mail is sent again to addresses that bounced or complained'
             ELSE 'E-mail identity was added' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('ses.amazonaws.com', 'workmail.amazonaws.com')
-  AND eventName IN ('PutAccountDetails', 'UpdateAccountSendingEnabled', 'PutAccountSendingAttributes', 'VerifyEmailIdentity', 'VerifyDomainIdentity', 'CreateEmailIdentity', 'CreateOrganization')
+  AND eventName IN ('PutAccountDetails', 'UpdateAccountSendingEnabled', 'PutAccountSendingAttributes', 'VerifyEmailIdentity', 'VerifyDomainIdentity', 'CreateEmailIdentity', 'CreateOrganization', 'PutEmailIdentityDkimSigningAttributes', 'PutAccountSuppressionAttributes')
+  -- who has the key signs mail of the domain wherever it is sent from
+  AND (eventName <> 'PutEmailIdentityDkimSigningAttributes'
+       OR requestParameters ->> 'signingAttributesOrigin' = 'EXTERNAL')
+  AND (eventName <> 'PutAccountSuppressionAttributes'
+       OR json_length(requestParameters, 'suppressedReasons') = 0)
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%')
   AND coalesce(requestParameters ->> 'enabled', requestParameters ->> 'sendingEnabled', 'true') = 'true'

@@ -17,7 +17,7 @@ SELECT eventTime,
                 requestParameters ->> 'customKeyStoreId', requestParameters ->> 'deliveryStreamName', requestParameters ->> 'streamName', requestParameters ->> 'streamARN', requestParameters ->> 'bucketName', requestParameters ->> 'functionName',
                 requestParameters ->> 'codeSigningConfigArn', requestParameters ->> 'accountId', requestParameters ->> 'sAMLProviderArn', requestParameters ->> 'openIDConnectProviderArn', requestParameters ->> 'fileSystemId', requestParameters ->> 'detectorId',
                 requestParameters ->> 'directoryId', requestParameters ->> 'networkAclId', requestParameters ->> 'firewallName', requestParameters ->> 'firewallPolicyName', requestParameters ->> 'policyStoreId', requestParameters ->> 'configRuleName',
-                requestParameters -> 'UnlockSnapshotRequest' ->> 'SnapshotId', requestParameters ->> 'name', requestParameters ->> 'names', account) AS resource,
+                requestParameters -> 'UnlockSnapshotRequest' ->> 'SnapshotId', requestParameters ->> 'name', requestParameters ->> 'names', 'role/' || (requestParameters ->> 'roleName'), account) AS resource,
        -- spending_alarm_removed and account_guard_removed tell it
        CASE WHEN eventSource IN ('budgets.amazonaws.com', 'ce.amazonaws.com')
                  OR eventName IN ('DeleteFunctionCodeSigningConfig', 'DeleteCodeSigningConfig20200630')
@@ -27,7 +27,7 @@ SELECT eventTime,
                  OR eventName LIKE 'DeleteNetworkAcl%' THEN 'low' ELSE 'medium' END AS severity,
        'Guard, log or alarm of the account was weakened by hand: ' || eventName AS title
 FROM cloudtrail
-WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStream|DeleteInsightRules|DeleteDataProtectionPolicy|DeleteLogAnomalyDetector|DisassociateKmsKey|UpdateFirewallConfig|DeleteFirewallRuleGroup|DeleteFirewallDomainList|UpdateFirewallPolicy|UpdateMalwareScanSettings|CreateSampleFindings|DeleteActionTarget|DeleteInsight|DeleteRetentionConfiguration|DeleteAggregationAuthorization|DeleteEvaluationResults|DeleteAwsLogSource|DeleteSubscriber|DeregisterAccount|DeleteResourceDataSync|DeleteChannel|DisableFederation|DeleteBackupVaultAccessPolicy|StopBackupJob|UpdateRecoveryPointLifecycle|DisassociateRecoveryPoint|UnlockSnapshot|DisableKeyRotation|StopStreamEncryption|DeleteBucketEncryption|DeleteDeliveryStream|DeleteReportDefinition|DisableMfaDeviceForUser|DeleteSAMLProvider|DeleteOpenIDConnectProvider|DeregisterDelegatedAdministrator|DeleteFunctionCodeSigningConfig(2020[0-9]{4})?|UpdateCodeSigningConfig(2020[0-9]{4})?|ReplaceImageCriteriaInAllowedImagesSettings|DisableRadius|UpdateTerminationProtection|CancelRotateSecret|DisconnectCustomKeyStore|DeleteCustomKeyStore|AbortVaultLock|DeleteFileSystemPolicy|DeleteAuthorizer|DeleteCanary|DeletePolicyStore|DeleteReplicationSet|DisableLDAPS|DisableClientAuthentication|SetV2LoggingOptions|DeleteAccountAuditConfiguration|StopTelemetryEvaluation|ModifyVpcEncryptionControl|DeleteVpcEncryptionControl|DisableImageDeregistrationProtection|DeleteSigningConfiguration|PutAlarmMuteRule|PutDataProtectionPolicy|SetLogDeliveryConfiguration|PutTransformer|SetStackPolicy|UpdateIpRestriction|AssociateFirewallPolicy|DeleteNetworkAcl|DeleteNetworkAclEntry)$')
+WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStream|DeleteInsightRules|DeleteDataProtectionPolicy|DeleteLogAnomalyDetector|DisassociateKmsKey|UpdateFirewallConfig|DeleteFirewallRuleGroup|DeleteFirewallDomainList|UpdateFirewallPolicy|UpdateMalwareScanSettings|CreateSampleFindings|DeleteActionTarget|DeleteInsight|DeleteRetentionConfiguration|DeleteAggregationAuthorization|DeleteEvaluationResults|DeleteAwsLogSource|DeleteSubscriber|DeregisterAccount|DeleteResourceDataSync|DeleteChannel|DisableFederation|DeleteBackupVaultAccessPolicy|StopBackupJob|UpdateRecoveryPointLifecycle|DisassociateRecoveryPoint|UnlockSnapshot|DisableKeyRotation|StopStreamEncryption|DeleteBucketEncryption|DeleteDeliveryStream|DeleteReportDefinition|DisableMfaDeviceForUser|DeleteSAMLProvider|DeleteOpenIDConnectProvider|DeregisterDelegatedAdministrator|DeleteFunctionCodeSigningConfig(2020[0-9]{4})?|UpdateCodeSigningConfig(2020[0-9]{4})?|ReplaceImageCriteriaInAllowedImagesSettings|DisableRadius|UpdateTerminationProtection|CancelRotateSecret|DisconnectCustomKeyStore|DeleteCustomKeyStore|AbortVaultLock|DeleteFileSystemPolicy|DeleteAuthorizer|DeleteCanary|DeletePolicyStore|DeleteReplicationSet|DisableLDAPS|DisableClientAuthentication|SetV2LoggingOptions|DeleteAccountAuditConfiguration|StopTelemetryEvaluation|ModifyVpcEncryptionControl|DeleteVpcEncryptionControl|DisableImageDeregistrationProtection|DeleteSigningConfiguration|PutAlarmMuteRule|PutDataProtectionPolicy|SetLogDeliveryConfiguration|PutTransformer|SetStackPolicy|UpdateIpRestriction|AssociateFirewallPolicy|DeleteNetworkAcl|DeleteNetworkAclEntry|DeleteRole|DeleteRolePolicy|DetachRolePolicy|DeleteCustomLogSource|UpdateEc2DeepInspectionConfiguration|UpdateDataLake)$')
   AND (eventName <> 'UpdateTerminationProtection'
        OR requestParameters ->> 'enableTerminationProtection' = 'false')
   AND (NOT eventName LIKE 'UpdateCodeSigningConfig%'
@@ -46,6 +46,13 @@ WHERE regexp_like(eventName, '^(SetAlarmState|StopMetricStreams|DeleteMetricStre
        OR requestParameters ->> 'enabled' = 'false')
   AND (eventName <> 'SetLogDeliveryConfiguration'
        OR json_length(requestParameters, 'logConfigurations') = 0)
+  -- the roles in which auditors and scanners look at the account
+  AND (NOT eventName LIKE '%Role%'
+       OR regexp_like(requestParameters ->> 'roleName', '(?i)security-?audit|incident-?resp|forensic|cspm|guard-?duty|cloudtrail|siem|prisma|crowd-?strike|sentinel|lacework|fortics|orca-?security|security-?scan|^wiz|datadog'))
+  AND (eventName <> 'UpdateEc2DeepInspectionConfiguration'
+       OR requestParameters ->> 'activateDeepInspection' = 'false')
+  AND (eventName <> 'UpdateDataLake'
+       OR regexp_like(requestParameters, '"expiration"\s*:\s*[{]\s*"days"\s*:\s*"?[0-9]{1,2}"?\s*[,}]'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   -- what no program does every day

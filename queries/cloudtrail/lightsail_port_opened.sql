@@ -12,8 +12,13 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'lightsail.amazonaws.com'
   AND eventName IN ('OpenInstancePublicPorts', 'PutInstancePublicPorts')
-  AND NOT regexp_like(requestParameters, '"fromPort"\s*:\s*(80|443)\b')
-  AND (NOT json_exists(requestParameters, 'portInfo', 'cidrs')
-       OR requestParameters -> 'portInfo' ->> 'cidrs' LIKE '%"0.0.0.0/0"%')
+  AND array_any_match(
+        coalesce(json_get_array(requestParameters, 'portInfos'), make_array(json_get_json(requestParameters, 'portInfo'))),
+        -- any but those of the web alone
+        p -> NOT (p ->> 'fromPort' IN ('80', '443') AND p ->> 'toPort' = p ->> 'fromPort')
+             -- to nobody in particular, or to everybody
+             AND (NOT (json_contains(p, 'cidrs') OR json_contains(p, 'ipv6Cidrs') OR json_contains(p, 'cidrListAliases'))
+                  OR p ->> 'cidrs' LIKE '%"0.0.0.0/0"%'
+                  OR p ->> 'ipv6Cidrs' LIKE '%"::/0"%'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -15,7 +15,12 @@ WHERE eventSource = 's3.amazonaws.com'
           coalesce(json_get_array(requestParameters ->> 'bucketPolicy', 'Statement'),
                    make_array(json_get_json(requestParameters ->> 'bucketPolicy', 'Statement'))),
           s -> s ->> 'Effect' = 'Deny'
-               AND regexp_like(s ->> 'Principal', '"(cloudtrail|config|delivery\.logs|vpc-flow-logs|guardduty|logging\.s3)\.amazonaws\.com"')
+               AND (regexp_like(s ->> 'Principal', '"(cloudtrail|config|delivery\.logs|vpc-flow-logs|guardduty|logging\.s3)\.amazonaws\.com"')
+                    -- everybody is they too
+                    OR regexp_like(requestParameters ->> 'bucketName', '(?i)cloud-?trail|controltower-logs')
+                       AND regexp_like(s ->> 'Principal', '^[*]$|"(AWS|Service|[*])"\s*:\s*(\[\s*)?"[*]"')
+                       AND regexp_like(s ->> 'Action', '(^|")(s3:)?([*]|Put[*]|PutObject[*]?)("|$)')
+                       AND NOT json_contains(s, 'Condition'))
                AND NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)SecureTransport|aws:Source|s3:x-amz'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

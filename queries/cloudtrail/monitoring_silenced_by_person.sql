@@ -23,6 +23,7 @@ SELECT eventTime,
             WHEN eventName = 'DeleteAccountPolicy' THEN 'Policy of logs was deleted'
             WHEN eventName IN ('DisableRule', 'RemoveTargets') THEN 'EventBridge rule was silenced by hand'
             WHEN eventName = 'DeleteEventBus' THEN 'Event bus was deleted by hand'
+            WHEN eventName = 'SetSubscriptionAttributes' THEN 'Subscription to alerts was given a filter by hand'
             WHEN eventName IN ('Unsubscribe', 'DeleteTopic') THEN 'Topic that alerts was deleted or unsubscribed from by hand'
             WHEN eventName = 'DeleteEventSubscription' THEN 'Subscription to events of databases was deleted by hand'
             WHEN eventName = 'DeleteLink' THEN 'Account was cut off from the one that watches its logs and metrics'
@@ -36,11 +37,15 @@ FROM (SELECT *,
              sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'identifier', requestParameters ->> 'contactId', requestParameters ->> 'contactChannelId', account)) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com', 'rds.amazonaws.com', 'notifications.amazonaws.com', 'backup.amazonaws.com', 'oam.amazonaws.com', 'ssm-contacts.amazonaws.com', 'ssm-incidents.amazonaws.com', 'lambda.amazonaws.com')
-        AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy', 'PutMetricAlarm',
+        AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'SetSubscriptionAttributes', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy', 'PutMetricAlarm',
                           'DeleteEventBus', 'DeleteEventSubscription', 'DeleteNotificationConfiguration', 'DeleteBackupVaultNotifications',
                           'DisassociateChannel', 'DeleteLink', 'DeleteContact', 'DeactivateContactChannel', 'DeleteResponsePlan', 'PutFunctionConcurrency20171031', 'DeleteFunction20150331')
         AND (eventName <> 'DeleteTopic'
              OR regexp_like(requestParameters ->> 'topicArn', '(?i)alert|alarm|secur|guard|incident|monitor'))
+        -- what a filter does not name is not sent
+        AND (eventName <> 'SetSubscriptionAttributes'
+             OR requestParameters ->> 'attributeName' = 'FilterPolicy'
+                AND regexp_like(requestParameters ->> 'subscriptionArn', '(?i)alert|alarm|secur|guard|incident|monitor'))
         AND (eventName <> 'PutMetricAlarm'
              OR requestParameters ->> 'actionsEnabled' = 'false')
         -- functions that act on what is told

@@ -16,13 +16,13 @@ SELECT eventTime,
        CASE WHEN eventName = 'UpdatePolicy' THEN 'Policy of the organization was changed by hand'
             WHEN eventName = 'AttachPolicy' THEN 'Policy of the organization was attached by hand'
             WHEN eventName = 'MoveAccount' THEN 'Account was moved within the organization by hand'
-            WHEN eventName = 'CreateAccount' THEN 'Account was made in the organization by hand'
+            WHEN eventName IN ('CreateAccount', 'CreateGovCloudAccount') THEN 'Account was made in the organization by hand'
             WHEN eventName = 'InviteAccountToOrganization' THEN 'Account was invited to the organization by hand'
             WHEN eventName = 'DisableAWSServiceAccess' THEN 'Service lost its access to the organization by hand'
             ELSE 'Administration of the organization was delegated by hand' END AS title
 FROM cloudtrail
 WHERE eventSource = 'organizations.amazonaws.com'
-  AND eventName IN ('UpdatePolicy', 'MoveAccount', 'CreateAccount', 'InviteAccountToOrganization', 'DisableAWSServiceAccess', 'AttachPolicy', 'PutResourcePolicy')
+  AND eventName IN ('UpdatePolicy', 'MoveAccount', 'CreateAccount', 'CreateGovCloudAccount', 'InviteAccountToOrganization', 'DisableAWSServiceAccess', 'AttachPolicy', 'PutResourcePolicy')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

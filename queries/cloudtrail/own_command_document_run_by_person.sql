@@ -15,7 +15,8 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName IN ('SendCommand', 'StartAutomationExecution')
-  AND requestParameters ->> 'documentName' NOT LIKE '%AWS%'
+  -- names that nobody else may begin one with
+  AND NOT regexp_like(requestParameters ->> 'documentName', '(^|/)(AWS|Amazon)')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

@@ -5,16 +5,21 @@
 -- false_positives = "Responders who stop a principal."
 SELECT eventTime,
        eventName,
-       coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'policyArn') AS policy,
+       coalesce(requestParameters ->> 'policyDocument', requestParameters ->> 'policyArn', requestParameters ->> 'permissionsBoundary') AS policy,
        sourceIPAddress,
        userAgent,
-       coalesce('user/' || (requestParameters ->> 'userName'), 'role/' || (requestParameters ->> 'roleName'), 'group/' || (requestParameters ->> 'groupName'), 'arn:aws:s3:::' || (requestParameters ->> 'bucketName')) AS resource,
-       CASE WHEN eventSource = 's3.amazonaws.com' THEN 'Bucket policy was written that forbids everything to everybody'
+       coalesce('user/' || (requestParameters ->> 'userName'), 'role/' || (requestParameters ->> 'roleName'), 'group/' || (requestParameters ->> 'groupName'), 'arn:aws:s3:::' || (requestParameters ->> 'bucketName'), requestParameters ->> 'policyArn') AS resource,
+       CASE WHEN eventName = 'CreatePolicyVersion' THEN 'Managed policy was made to forbid its holders everything'
+            WHEN eventName LIKE 'Put%PermissionsBoundary' THEN 'Boundary that forbids everything was put on a user or role'
+            WHEN eventSource = 's3.amazonaws.com' THEN 'Bucket policy was written that forbids everything to everybody'
             ELSE 'Policy that forbids everything was put on a user, group or role' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('iam.amazonaws.com', 's3.amazonaws.com')
-  AND eventName IN ('PutUserPolicy', 'PutGroupPolicy', 'PutRolePolicy', 'AttachUserPolicy', 'AttachGroupPolicy', 'AttachRolePolicy', 'PutBucketPolicy')
-  AND (requestParameters ->> 'policyArn' LIKE 'arn:aws%:iam::aws:policy/AWSDenyAll'
+  AND eventName IN ('PutUserPolicy', 'PutGroupPolicy', 'PutRolePolicy', 'AttachUserPolicy', 'AttachGroupPolicy', 'AttachRolePolicy', 'PutBucketPolicy', 'PutUserPermissionsBoundary', 'PutRolePermissionsBoundary', 'CreatePolicyVersion')
+  -- of a managed policy its holders have the version in force
+  AND (eventName <> 'CreatePolicyVersion'
+       OR requestParameters ->> 'setAsDefault' = 'true')
+  AND (coalesce(requestParameters ->> 'policyArn', requestParameters ->> 'permissionsBoundary') LIKE 'arn:aws%:iam::aws:policy/AWSDenyAll'
        -- a bucket that nobody gets at
        OR array_any_match(coalesce(json_get_array(requestParameters, 'bucketPolicy', 'Statement'), make_array(json_get_json(requestParameters, 'bucketPolicy', 'Statement'))),
                           s -> s ->> 'Effect' = 'Deny'

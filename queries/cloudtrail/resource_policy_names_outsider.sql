@@ -37,16 +37,18 @@ SELECT eventTime,
             WHEN eventSource = 'codebuild.amazonaws.com' THEN 'a build project'
             WHEN eventSource = 'cloudhsm.amazonaws.com' THEN 'a backup of HSMs'
             WHEN eventSource = 'signer.amazonaws.com' THEN 'a signing profile'
+            WHEN eventSource = 'networkmanager.amazonaws.com' THEN 'a core network'
             WHEN eventSource = 's3-object-lambda.amazonaws.com' THEN 'an Object Lambda access point'
             ELSE 'a resource' END
-       || ' was written that names another account or everybody' AS title
+       || ' was written that names another account or everybody' AS title,
+       CASE WHEN userIdentity.invokedBy IS NULL THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-serverless.amazonaws.com', 'redshift.amazonaws.com', 'logs.amazonaws.com', 'ecr.amazonaws.com', 'ses.amazonaws.com', 's3.amazonaws.com',
                     'events.amazonaws.com', 'codeartifact.amazonaws.com', 'mediastore.amazonaws.com', 'kafka.amazonaws.com', 's3tables.amazonaws.com', 's3express.amazonaws.com',
                     'acm-pca.amazonaws.com', 'sagemaker.amazonaws.com', 'imagebuilder.amazonaws.com', 'bedrock.amazonaws.com', 'vpc-lattice.amazonaws.com', 'dsql.amazonaws.com', 'oam.amazonaws.com', 's3vectors.amazonaws.com',
                     'rekognition.amazonaws.com', 'comprehend.amazonaws.com', 's3-object-lambda.amazonaws.com', 'ssm-contacts.amazonaws.com', 'signer.amazonaws.com',
                     'xray.amazonaws.com', 'cloudhsm.amazonaws.com', 'codebuild.amazonaws.com', 'aps.amazonaws.com', 'schemas.amazonaws.com', 'lex.amazonaws.com', 'refactor-spaces.amazonaws.com',
-                    'bedrock-agentcore.amazonaws.com')
+                    'bedrock-agentcore.amazonaws.com', 'networkmanager.amazonaws.com')
   AND eventName IN ('PutResourcePolicy', 'PutDestinationPolicy', 'PutRegistryPolicy', 'PutIdentityPolicy', 'CreateEmailIdentityPolicy', 'PutAccessPointPolicy', 'PutMultiRegionAccessPointPolicy', 'PutPermission',
                     'PutDomainPermissionsPolicy', 'PutRepositoryPermissionsPolicy', 'PutContainerPolicy', 'PutClusterPolicy', 'PutTableBucketPolicy', 'PutTablePolicy', 'PutPolicy', 'PutModelPackageGroupPolicy', 'PutImagePolicy', 'PutAuthPolicy', 'PutSinkPolicy', 'PutVectorBucketPolicy', 'PutDeliveryDestinationPolicy',
                     'PutBucketPolicy', 'PutProjectPolicy', 'PutAccessPointPolicyForObjectLambda', 'PutContactPolicy', 'AddProfilePermission', 'CreateResourcePolicy', 'UpdateResourcePolicy',
@@ -59,7 +61,7 @@ WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-se
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
                                          requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutAccessGrantsInstanceResourcePolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'))),
          s -> s ->> 'Effect' = 'Allow'
-              AND (regexp_like(s ->> 'Principal', '(^|::|")[0-9]{12}([:"]|$)')
+              AND (regexp_like(s ->> 'Principal', '(^|::|")[0-9]{12}([:"]|$)|(^|")A(RO|ID)A[0-9A-Z]{12,}("|$)')
                    -- everybody, as long as it is that account
                    OR regexp_like(s ->> 'Principal', '[*]')
                       AND regexp_like(s ->> 'Condition', '(?i)"aws:Principal(Account|Arn)"[^]}]*[0-9]{12}')
@@ -73,4 +75,5 @@ WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-se
   -- those of ordinary buckets have rules of their own
   AND (eventName <> 'PutBucketPolicy' OR eventSource = 's3express.amazonaws.com')
   AND errorCode IS NULL
-  AND userIdentity.invokedBy IS NULL
+  -- whoever may make a stack writes it so too (low: most stacks are ordinary)
+  AND coalesce(userIdentity.invokedBy, 'cloudformation.amazonaws.com') = 'cloudformation.amazonaws.com'

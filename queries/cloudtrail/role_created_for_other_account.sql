@@ -32,4 +32,4 @@ WHERE eventSource = 'iam.amazonaws.com'
   -- the own account and statements that deny are taken out; whom does the rest name?
   AND regexp_like(
         regexp_replace(replace(requestParameters ->> 'assumeRolePolicyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'),
-        '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}|"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"')
+        '"AWS"\s*:\s*(\[[^\]]*)?"((arn:[a-z-]+:(iam|sts)::)?[0-9]{12}|A(RO|ID)A[0-9A-Z]{12,}")|"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"')

@@ -20,6 +20,9 @@ WHERE eventSource = 'iam.amazonaws.com'
                       -- the subject must name an owner: no condition on it, or a star in the owner's place, lets everyone in
                       AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(gitlab[.]com|app[.]terraform[.]io|agent[.]buildkite[.]com):(sub|namespace_(path|id)|project_(path|id)|terraform_organization_(name|id)|organization_(slug|id))"')
                            OR regexp_like(s ->> 'Condition', ':sub"\s*:\s*(\[[^\]]*)?"(project_path:|organization:)?[*]'))
+                  -- any application of the provider's, unless one is named
+                  OR regexp_like(s ->> 'Principal', '"(accounts[.]google[.]com|graph[.]facebook[.]com|www[.]amazon[.]com)"')
+                      AND NOT regexp_like(coalesce(s ->> 'Condition', ''), '"(accounts[.]google[.]com:(aud|oaud|sub)|(graph[.]facebook[.]com|www[.]amazon[.]com):app_id)"')
                   -- any identity pool of any account, unless one is named
                   OR s ->> 'Principal' LIKE '%"cognito-identity.amazonaws.com"%'
                       AND coalesce(s ->> 'Condition', '') NOT LIKE '%"cognito-identity.amazonaws.com:aud"%'))

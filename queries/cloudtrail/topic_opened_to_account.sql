@@ -18,7 +18,7 @@ WHERE eventSource = 'sns.amazonaws.com'
         coalesce(json_get_array(replace(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue'), account, ''), 'Statement'),
                  make_array(json_get_json(replace(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue'), account, ''), 'Statement'))),
         s -> s ->> 'Effect' = 'Allow'
-             AND (regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]')
+             AND (regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]|"A(RO|ID)A[0-9A-Z]{12,}"')
                   -- everybody, as long as it is that account
                   OR regexp_like(s ->> 'Principal', '[*]')
                      AND regexp_like(s ->> 'Condition', '(?i)"(aws:Principal(Account|Arn)|kms:CallerAccount)"[^]}]*[0-9]{12}')))

@@ -8,19 +8,26 @@ SELECT eventTime,
        requestParameters AS change,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'listenerArn', requestParameters ->> 'ruleArn', requestParameters ->> 'deliveryStreamName', requestParameters ->> 'alias', requestParameters ->> 'targetDistributionId', requestParameters ->> 'endpointGroupArn', requestParameters ->> 'restApiId', requestParameters ->> 'apiId') AS resource,
+       coalesce(requestParameters ->> 'listenerArn', requestParameters ->> 'ruleArn', requestParameters ->> 'deliveryStreamName', requestParameters ->> 'alias', requestParameters ->> 'targetDistributionId', requestParameters ->> 'endpointGroupArn', requestParameters ->> 'restApiId', requestParameters ->> 'apiId', requestParameters ->> 'appId') AS resource,
        -- data_sent_to_web_address tells it
        CASE WHEN requestParameters LIKE '%ttpEndpoint%' OR eventSource = 'apigateway.amazonaws.com' AND sessionCredentialFromConsole THEN 'low' ELSE 'medium' END AS severity,
        CASE WHEN eventSource = 'elasticloadbalancing.amazonaws.com' THEN 'Visitors of a load balancer were sent to another place by hand'
             WHEN eventSource = 'firehose.amazonaws.com' THEN 'Stream of data was sent to another place by hand'
             WHEN eventSource = 'cloudfront.amazonaws.com' THEN 'Name of a web site was moved to another distribution by hand'
+            WHEN eventSource = 'amplify.amazonaws.com' THEN 'Visitors of a web site were all sent to another one by hand'
             WHEN eventSource = 'globalaccelerator.amazonaws.com' THEN 'Accelerator was given other endpoints by hand'
             ELSE 'API was made by hand to send its callers on to a web address' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('elasticloadbalancing.amazonaws.com', 'firehose.amazonaws.com', 'cloudfront.amazonaws.com', 'globalaccelerator.amazonaws.com', 'apigateway.amazonaws.com')
-  AND eventName IN ('ModifyListener', 'CreateRule', 'ModifyRule', 'UpdateDestination', 'AssociateAlias', 'AssociateAlias2020_05_31', 'UpdateEndpointGroup', 'AddEndpoints', 'PutIntegration', 'UpdateIntegration', 'CreateIntegration')
+WHERE eventSource IN ('elasticloadbalancing.amazonaws.com', 'firehose.amazonaws.com', 'cloudfront.amazonaws.com', 'globalaccelerator.amazonaws.com', 'apigateway.amazonaws.com', 'amplify.amazonaws.com')
+  AND eventName IN ('ModifyListener', 'CreateRule', 'ModifyRule', 'UpdateDestination', 'AssociateAlias', 'AssociateAlias2020_05_31', 'UpdateEndpointGroup', 'AddEndpoints', 'PutIntegration', 'UpdateIntegration', 'CreateIntegration', 'UpdateApp')
   AND (eventSource <> 'elasticloadbalancing.amazonaws.com'
        OR regexp_like(requestParameters, '"host"\s*:\s*"[^#"]'))
+  -- all pages, to another site
+  AND (eventSource <> 'amplify.amazonaws.com'
+       OR array_any_match(json_get_array(requestParameters, 'customRules'),
+                          c -> c ->> 'source' IN ('/<*>', '</^.*$/>')
+                               AND c ->> 'status' LIKE '30%'
+                               AND c ->> 'target' LIKE 'http%'))
   -- an API that hands its callers on to an address on the web
   AND (eventSource <> 'apigateway.amazonaws.com'
        OR regexp_like(requestParameters, '(?i)"(uri|integrationUri|value)"\s*:\s*"https?://'))

@@ -1,4 +1,4 @@
--- title           = "Network of another account was joined to a transit gateway"
+-- title           = "Network of another account was joined to a transit gateway, or given an interface"
 -- severity        = "medium"
 -- tags            = ["attack.lateral_movement", "attack.t1021", "attack.exfiltration", "attack.t1537", "attack.persistence", "attack.t1133"]
 -- remedy          = "Find out whose account it is. If it is none of yours: delete the attachment, and look in the flow logs for what went through it."
@@ -8,14 +8,15 @@ SELECT eventTime,
        responseElements AS answer,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'CreateTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayId', requestParameters -> 'AcceptTransitGatewayVpcAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'AcceptTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'ModifyTransitGatewayRequest' ->> 'TransitGatewayId') AS resource,
-       CASE WHEN eventName = 'ModifyTransitGateway' THEN 'Transit gateway was set to take in networks of other accounts by itself'
+       coalesce(requestParameters -> 'CreateTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayId', requestParameters -> 'AcceptTransitGatewayVpcAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'AcceptTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'ModifyTransitGatewayRequest' ->> 'TransitGatewayId', requestParameters ->> 'networkInterfaceId') AS resource,
+       CASE WHEN eventName = 'CreateNetworkInterfacePermission' THEN 'Another account may attach an interface of the network to its machines'
+            WHEN eventName = 'ModifyTransitGateway' THEN 'Transit gateway was set to take in networks of other accounts by itself'
             ELSE 'Network of another account was joined to a transit gateway' END AS title
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
-  AND eventName IN ('CreateTransitGatewayPeeringAttachment', 'AcceptTransitGatewayVpcAttachment', 'AcceptTransitGatewayPeeringAttachment', 'ModifyTransitGateway')
+  AND eventName IN ('CreateTransitGatewayPeeringAttachment', 'AcceptTransitGatewayVpcAttachment', 'AcceptTransitGatewayPeeringAttachment', 'ModifyTransitGateway', 'CreateNetworkInterfacePermission')
   AND (requestParameters -> 'ModifyTransitGatewayRequest' -> 'Options' ->> 'AutoAcceptSharedAttachments' = 'enable'
           AND NOT is_infrastructure_tool()
-       OR regexp_like(replace(requestParameters, account, ''), '"PeerAccountId"\s*:\s*"?[0-9]{12}')
+       OR regexp_like(replace(requestParameters, account, ''), '"(PeerAccountId|awsAccountId)"\s*:\s*"?[0-9]{12}')
        OR regexp_like(replace(responseElements, account, ''), '"(vpcOwnerId|ownerId)"\s*:\s*"[0-9]{12}"'))
   AND errorCode IS NULL

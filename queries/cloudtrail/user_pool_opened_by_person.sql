@@ -13,12 +13,17 @@ SELECT eventTime,
        CASE WHEN eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider') THEN 'Identity provider of a user pool was added or changed by hand'
             WHEN eventName = 'UpdateUserPoolClient' THEN 'Client of a user pool was changed by hand'
             WHEN eventName = 'AdminAddUserToGroup' THEN 'User of a user pool was made administrator'
+            WHEN eventName = 'AdminLinkProviderForUser' THEN 'User of a user pool was linked to another sign-in by hand'
+            WHEN eventName = 'AdminUpdateUserAttributes' THEN 'E-mail address or number of a user of a user pool was changed by hand'
             WHEN eventName = 'SetRiskConfiguration' THEN 'User pool was told not to check sign-ins from some addresses'
             ELSE 'User pool was set to let in more people, or to run code of another account' END AS title
 FROM cloudtrail
 WHERE eventSource = 'cognito-idp.amazonaws.com'
-  AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'UpdateUserPoolClient', 'AdminAddUserToGroup', 'SetRiskConfiguration')
-  AND (eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPoolClient')
+  AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'UpdateUserPoolClient', 'AdminAddUserToGroup', 'SetRiskConfiguration', 'AdminLinkProviderForUser', 'AdminUpdateUserAttributes')
+  AND (eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPoolClient', 'AdminLinkProviderForUser')
+       -- who gets the codes gets in; the console is where a help desk works
+       OR eventName = 'AdminUpdateUserAttributes'
+          AND sessionCredentialFromConsole IS NOT TRUE
        OR requestParameters ->> 'mfaConfiguration' = 'OFF'
        -- the console sends it with every change of a pool
        OR requestParameters -> 'adminCreateUserConfig' ->> 'allowAdminCreateUserOnly' = 'false'
