@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, StringViewArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Decimal128Array, StringViewArray};
 use arrow::compute::{cast, nullif};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::alias::AliasGenerator;
@@ -167,7 +167,7 @@ fn number(text: &[u8]) -> Option<u128> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int32Array, StringViewArray};
+    use arrow::array::{Array, Int32Array};
     use arrow::record_batch::RecordBatch;
     use arrow::util::pretty::pretty_format_batches;
     use datafusion::datasource::MemTable;

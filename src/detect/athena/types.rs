@@ -38,7 +38,7 @@ impl AnalyzerRule for AsAthena {
             }
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
-            let mut under_its_name = |expr: Expr| -> Result<Transformed<Expr>> {
+            let under_its_name = |expr: Expr| -> Result<Transformed<Expr>> {
                 let name = names.save(&expr);
                 let answered = expr.transform_up(|expr| {
                     refuse_number(&expr, &schema)?;

@@ -67,7 +67,7 @@ mod tests {
     /// The chances of the points of a beat whose every `period`th point is away, from point `from` on; from `stopped` on none is.
     fn chances(period: usize, stopped: usize, from: usize, to: usize) -> Vec<f64> {
         let mut gap = Gap::new();
-        let spot = |step: usize| if step % period == 0 && step < stopped { 9.0 } else { 0.5 };
+        let spot = |step: usize| if step.is_multiple_of(period) && step < stopped { 9.0 } else { 0.5 };
         (0..to).map(|step| gap.observe(spot(step))).collect::<Vec<_>>()[from..].to_vec()
     }
 
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_night_between_days_of_short_gaps_is_usual_from_the_second_on() {
         let mut gap = Gap::new();
-        let spot = |step: usize| if step % 288 < 200 && step % 4 == 0 { 9.0 } else { 0.5 };
+        let spot = |step: usize| if step % 288 < 200 && step.is_multiple_of(4) { 9.0 } else { 0.5 };
         let chances: Vec<f64> = (0..10 * 288).map(|step| gap.observe(spot(step))).collect();
         assert!(chances[3 * 288..].iter().all(|chance| *chance > 0.003), "{chances:?}");
     }
