@@ -16,6 +16,7 @@ use clap::{Args, Subcommand};
 
 use super::output::{self, Failure, OrFail};
 use crate::decode::gzip::Gzip;
+use crate::sink::table::shortened;
 use crate::source::file;
 
 #[derive(Subcommand)]
@@ -111,11 +112,13 @@ fn text_of(input: impl Read + 'static) -> io::Result<Box<dyn Read>> {
 
 /// Rows of a file that are named. A metric with gaps has thousands that are alike.
 const NAMED_MAX: u64 = 20;
+/// Letters of what is said of one: a value may be megabytes.
+const LETTERS_MAX: usize = 300;
 
 /// Says what is wrong with a row, after `others` of the same file.
 fn say_bad(others: u64, row: impl Display) {
     match others {
-        ..NAMED_MAX => output::say(row),
+        ..NAMED_MAX => output::say(shortened(&row.to_string(), LETTERS_MAX)),
         NAMED_MAX => output::say("weir: further ones are counted"),
         _ => {}
     }

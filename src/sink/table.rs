@@ -148,7 +148,7 @@ fn share(widths: &mut [usize], room: usize) {
 }
 
 /// At most `most` characters, the middle left out.
-fn shortened(text: &str, most: usize) -> String {
+pub fn shortened(text: &str, most: usize) -> String {
     let length = text.chars().count();
     if length <= most {
         return text.to_owned();

@@ -84,6 +84,18 @@ fn of_many_rows_that_cannot_be_read_the_first_are_named() {
 }
 
 #[test]
+fn a_row_of_a_megabyte_is_named_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let digits = "9".repeat(1 << 20);
+    fs::write(folder.path().join("one.csv"), format!("timestamp,value\n1722470400,{digits}\n1722470460,1\n")).unwrap();
+    let output = weir(&["score", "series", "one.csv"], folder.path());
+    let said = text(&output.stderr);
+    let first = said.lines().next().unwrap();
+    assert!(first.starts_with("weir: one.csv:2: `999") && first.ends_with("9` is not a number"), "{said}");
+    assert_eq!(first.chars().count(), 300);
+}
+
+#[test]
 fn a_folder_is_scored_file_by_file_under_the_same_names() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
