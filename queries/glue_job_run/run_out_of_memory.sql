@@ -7,4 +7,4 @@
 SELECT id, jobName AS resource, workerType, numberOfWorkers, coalesce(errorMessage, message) AS error
 FROM glue_job_run
 WHERE jobRunState IN ('FAILED', 'ERROR')
-  AND regexp_like(coalesce(errorMessage, message), 'out ?of ?memory|(^|[^a-z])MemoryError|exceeding (physical |virtual )?memory limits|Java heap space|exit(ed with)? (code|status):? 137', 'i')
+  AND regexp_like(coalesce(errorMessage, message), 'out ?of ?memory|(^|[^a-z])MemoryError|exceeding (physical |virtual )?memory limits|beyond (the .)?(physical|virtual).? memory limit|Java heap space|exit(ed with)? (code|status)(:| is)? [(]?137', 'i')

@@ -7,6 +7,6 @@
 SELECT logger, source, executor, jobrunid AS resource
 FROM glue_log
 WHERE level IN ('WARN', 'ERROR', 'FATAL')
-  AND regexp_like(message, '(^|[^A-Za-z])MemoryError|OutOfMemoryError|exceeding memory limits|Container killed by YARN|(?i)exit(ed with)? (code|status):? 137')
+  AND regexp_like(message, '(^|[^A-Za-z])MemoryError|OutOfMemoryError|exceeding memory limits|Container killed by YARN|(?i)beyond (the .)?(physical|virtual).? memory limit|exit(ed with)? (code|status)(:| is)? [(]?137')
    -- what the Java machine itself prints as it is killed, behind an entry of any level
    OR regexp_like(message, '(^|\n)# ?java[.]lang[.]OutOfMemoryError')
