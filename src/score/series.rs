@@ -1,10 +1,10 @@
 //! A metric, point by point → a score for each: 1 - p, where p is the chance of something at least as unusual under what
 //! this metric did before.
 //!
-//! Nine statistics say in what way a point can be odd (`model`, `echo`, `shape`, `flat`, `gap`). Each is ranked in its own past
-//! (`tail`), so that none of them assumes a distribution. The two least likely ones, and what the points before said, make
-//! one p; and an episode is told once (`hold`). The score of a point depends on that point and those before it, on no clock and on
-//! no chance.
+//! Nine statistics say in what way a point can be odd (`model`, `echo`, `shape`; `flat` and `gap`, which count as one). Each is
+//! ranked in its own past (`tail`), so that none of them assumes a distribution. The two least likely ones, and what the points
+//! before said, make one p; and an episode is told once (`hold`). The score of a point depends on that point and those before it,
+//! on no clock and on no chance.
 
 mod hold;
 mod model;
