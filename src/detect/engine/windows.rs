@@ -12,6 +12,7 @@ use super::{Detector, Place, RuleCost, fold};
 use crate::detect::compile::{CompiledRule, OVERRIDES, Then};
 use crate::detect::quarantine::{self, failed, halves};
 use crate::detect::window::fire::{self, Items};
+use crate::detect::window::frame::Graded;
 use crate::detect::window::gather::Selected;
 use crate::detect::window::plan::Window;
 use crate::detect::window::score::What;
@@ -172,9 +173,11 @@ impl Detector {
         let start = Instant::now();
         let (plan, names) = self.windowed(place);
         let windows = &self.windows[&place];
-        let graded = names.iter().any(|name| name == "severity");
+        let rule = &self.rule(place).rule;
+        let column = names.iter().position(|name| name == "severity");
+        let graded = column.map(|column| Graded { column, otherwise: rule.severity });
         let mut found = match plan.span.frame {
-            Some(_) => windows.bursts(plan, self.rule(place).rule.dedupe_micros, graded, groups),
+            Some(_) => windows.bursts(plan, rule.dedupe_micros, graded, groups),
             None => windows.windows(plan, false, groups),
         };
         // nothing happens to those that are not scored

@@ -12,6 +12,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use datafusion::common::Result;
 use hashbrown::HashMap;
 
 use super::bytes::{Reader, Writer};
@@ -20,7 +21,9 @@ use super::group::Group;
 use super::plan::{Framed, Span, Window, Windowed};
 use super::state::{Key, Windows, bytes_of};
 use super::text::EventId;
+use crate::detect::emit::texts;
 use crate::finding::Finding;
+use crate::rule::Severity;
 use crate::time::Timestamp;
 
 /// Panes of one frame, when it begins with one.
@@ -142,6 +145,13 @@ struct Frame<'a> {
 /// The frames that one finding stands for: of a key, and a period.
 type Burst<'a> = (&'a Key, i64);
 
+/// Of a rule that gives each frame a severity: in which of its columns, and the severity where that is none.
+#[derive(Clone, Copy)]
+pub struct Graded {
+    pub column: usize,
+    pub otherwise: Severity,
+}
+
 impl Windows {
     /// Every frame that these moments are in, or, with `all`, that ends with one, whether or not its condition may hold.
     pub(super) fn frames(&self, rule: &Windowed, all: bool, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
@@ -149,9 +159,14 @@ impl Windows {
     }
 
     /// Of each key and period of so many microseconds the frame that its finding shows, of those that these moments are in
-    /// and whose condition holds; of a rule whose frames are `graded`, all that hold. Where the condition cannot be computed,
-    /// all of them, so that it is told which fail.
-    pub fn bursts(&self, rule: &Windowed, period: i64, graded: bool, changed: &BTreeSet<(Key, i64)>) -> Vec<Window> {
+    /// and whose condition holds. Where the condition cannot be computed, all of them, so that it is told which fail.
+    pub fn bursts(
+        &self,
+        rule: &Windowed,
+        period: i64,
+        graded: Option<Graded>,
+        changed: &BTreeSet<(Key, i64)>,
+    ) -> Vec<Window> {
         let mut bursts: BTreeMap<Burst, Vec<Frame>> = BTreeMap::new();
         for frame in self.framed(rule, false, changed) {
             bursts.entry((frame.key, frame.at.div_euclid(period))).or_default().push(frame);
@@ -160,7 +175,8 @@ impl Windows {
         bursts
             .values_mut()
             .for_each(|frames| frames.sort_by_key(|frame| (frame.rows, Reverse((frame.at, &frame.ends.row)))));
-        let (mut told, mut size) = (Vec::new(), 1);
+        // one of each burst is kept: there may be a frame of each of very many rows, and each is as large as a window
+        let (mut told, mut size) = (BTreeMap::<Burst, (Option<Severity>, Window)>::new(), 1);
         while !bursts.is_empty() {
             let (mut owners, mut windows) = (Vec::new(), Vec::new());
             for (burst, frames) in &mut bursts {
@@ -168,22 +184,27 @@ impl Windows {
                 windows.extend(next.map(|frame| self.added_up(rule, frame)));
                 owners.resize(windows.len(), *burst);
             }
-            let Ok(holding) = rule.holding(&windows) else {
+            let Ok(holding) = holding(rule, graded, &windows) else {
                 let rest = bursts.into_values().flatten().map(|frame| self.added_up(rule, frame));
-                told.extend(windows.into_iter().chain(rest));
-                return told;
+                return told.into_values().map(|(_, window)| window).chain(windows).chain(rest).collect();
             };
             let mut windows: Vec<Option<Window>> = windows.into_iter().map(Some).collect();
-            for place in holding {
-                // where several of one burst hold, the first of them
-                if graded || bursts.remove(&owners[place]).is_some() {
-                    told.extend(windows[place].take());
+            for (place, severity) in holding {
+                let burst = owners[place];
+                // where several of one burst hold, the first of them, or of the gravest
+                if told.get(&burst).is_none_or(|(known, _)| severity > *known)
+                    && let Some(window) = windows[place].take()
+                {
+                    told.insert(burst, (severity, window));
+                }
+                if graded.is_none() {
+                    bursts.remove(&burst);
                 }
             }
             bursts.retain(|_, frames| !frames.is_empty());
             size = (size * 2).min(ASKED_MAX);
         }
-        told
+        told.into_values().map(|(_, window)| window).collect()
     }
 
     /// The first pane whose rows have all come: it ended, and none came into it, for `lateness`; or for long enough, as [`Windows::over`] says.
@@ -258,6 +279,18 @@ impl Windows {
         group.event_ids = with_asked(&group.event_ids, &frame.ends.group.event_ids);
         Window { key: frame.key.clone(), start, row: frame.ends.row.clone(), group, first_seen: false, score: None }
     }
+}
+
+/// Places of the windows whose condition holds, and the severity of each where the rule gives one.
+fn holding(rule: &Windowed, graded: Option<Graded>, windows: &[Window]) -> Result<Vec<(usize, Option<Severity>)>> {
+    let Some(Graded { column, otherwise }) = graded else {
+        return Ok(rule.holding(windows)?.into_iter().map(|place| (place, None)).collect());
+    };
+    let (places, columns) = rule.judge(windows)?;
+    // where none holds there are no columns
+    let Some(column) = columns.get(column) else { return Ok(Vec::new()) };
+    let severity = |text: Option<String>| text.and_then(|text| text.parse::<Severity>().ok()).unwrap_or(otherwise);
+    Ok(places.into_iter().zip(texts(column)?.into_iter().map(severity).map(Some)).collect())
 }
 
 /// The ids of a frame: of the rows that it ends with, which made the rule fire, and before them its earliest. However many rows a week had

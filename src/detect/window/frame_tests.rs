@@ -93,6 +93,22 @@ fn the_gravest_frame_is_shown_however_many_rows_come_behind_it() {
 }
 
 #[test]
+fn of_many_frames_of_a_rule_that_grades_them_one_is_told() {
+    let sql = "SELECT eventName AS last, CASE WHEN eventName = 'Evil' THEN 'high' ELSE eventName END AS severity FROM \
+               (SELECT *, count(*) OVER (PARTITION BY userIdentity.arn ORDER BY eventTime \
+                                         RANGE BETWEEN INTERVAL '10 minutes' PRECEDING AND CURRENT ROW) AS calls \
+                FROM cloudtrail WHERE eventSource = 'iam.amazonaws.com') WHERE calls >= 3";
+    let mut detector = detector([rule("", sql)]);
+    let all: Vec<(i64, &str)> = (0..9).map(|minute| (minute, "A")).collect();
+    // `A` is no severity: the rule's own stands
+    assert_eq!(detector.observe(&[batch(&calls(&all))], NOON).len(), 1);
+    assert_eq!(detector.costs()["cloudtrail/x"].ungraded, 1, "of seven frames that hold");
+    let found = detector.observe(&[batch(&calls(&[(9, "Evil"), (10, "A"), (11, "A")]))], NOON);
+    assert_eq!((found.len(), found[0].severity, shown(&found[0], "last")), (1, Severity::High, Some("Evil")));
+    assert_eq!(detector.costs()["cloudtrail/x"].ungraded, 1);
+}
+
+#[test]
 fn a_finding_names_the_rows_that_its_frame_ends_with_and_before_them_the_earliest() {
     let before = (0..14).map(|n| call(n / 2, &format!("c{n:02}"), json!({ "eventName": "Create" })));
     let deletes = |number: i64| (0..number).map(|n| call(9, &format!("d{n}"), json!({ "eventName": "Delete" })));

@@ -30,7 +30,7 @@ pub mod gather;
 pub mod state;
 mod saved;
 mod session;
-mod frame;
+pub mod frame;
 mod ending;
 pub mod fire;
 
