@@ -123,13 +123,12 @@ impl Checkpoint {
     /// Drops what need not be known any more: a partition; all whose names begin so when `name` ends with `/`; or all versions of the file
     /// that stands before a `|` at the end.
     pub fn forget(&mut self, name: &str) {
+        // that of a message, or of an object without an ETag, ends with the `|` itself
+        self.0.remove(name);
         let is_meant = match name.as_bytes().last() {
             Some(b'/') => |_: &str| true,
             Some(b'|') => is_version,
-            _ => {
-                self.0.remove(name);
-                return;
-            }
+            _ => return,
         };
         let below = self.from(name).map(|(partition, _)| partition).take_while(|partition| partition.starts_with(name));
         let below: Vec<Arc<str>> = below.filter(|partition| is_meant(&partition[name.len()..])).cloned().collect();
@@ -171,6 +170,14 @@ mod tests {
         let mut checkpoint = Checkpoint(all.collect());
         checkpoint.forget("file:/l/a|");
         assert!(checkpoint.0.keys().map(|name| &**name).eq(std::collections::BTreeSet::from(kept)));
+    }
+
+    #[test]
+    fn a_message_is_forgotten_though_it_has_one_version_only() {
+        let names = ["sqs://a|", "sqs://ab|"];
+        let mut checkpoint = Checkpoint(names.map(|name| (name.into(), Offset::End)).into());
+        checkpoint.forget("sqs://a|");
+        assert_eq!(checkpoint.0.keys().map(|name| &**name).collect::<Vec<_>>(), ["sqs://ab|"]);
     }
 
     #[test]

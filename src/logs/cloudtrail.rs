@@ -96,9 +96,13 @@ fn without_codes_of_none(batch: Batch) -> Batch {
     let keys: Int32Array = codes.keys().iter().map(|key| key.filter(|key| !none[*key as usize])).collect();
     let mut columns = batch.rows.columns().to_vec();
     columns[code] = Arc::new(DictionaryArray::new(keys, codes.values().clone()));
-    if names.iter().flatten().any(is_null_word) {
-        let messages = batch.rows.column(message).as_string_view().iter();
-        let messages: StringViewArray = messages.map(|text| text.filter(|text| !is_null_word(text))).collect();
+    let is_null: Vec<bool> = names.iter().map(|name| name.is_some_and(is_null_word)).collect();
+    if is_null.contains(&true) {
+        let messages = batch.rows.column(message).as_string_view().iter().zip(codes.keys());
+        // not of another call that is read with it
+        let of_none = |key: Option<i32>| key.is_some_and(|key| is_null[key as usize]);
+        let messages = messages.map(|(text, key)| text.filter(|text| !(of_none(key) && is_null_word(text))));
+        let messages: StringViewArray = messages.collect();
         columns[message] = Arc::new(messages);
     }
     let rows = RecordBatch::try_new(batch.rows.schema(), columns).expect("the columns keep their kinds");

@@ -299,7 +299,9 @@ async fn sqs(fake: &Fake, operation: &str, input: &Value) -> Response {
             "GetQueueUrl" => json!({ "QueueUrl": format!("{}/1/{}", fake.url, input["QueueName"].as_str().unwrap()) }),
             "GetQueueAttributes" => json!({ "Attributes": { "RedrivePolicy": "{}" } }),
             "ReceiveMessage" => {
-                let count = world.messages.len().min(10);
+                // a FIFO queue of one group
+                let is_fifo = input["QueueUrl"].as_str().unwrap().ends_with(".fifo");
+                let count = if is_fifo && !world.hidden.is_empty() { 0 } else { world.messages.len().min(10) };
                 let taken: Vec<_> = world.messages.drain(..count).collect();
                 let messages = taken.into_iter().map(|(id, body)| {
                     world.received += 1;

@@ -554,6 +554,9 @@ fn an_empty_error_code_is_none() {
     let read = read_text([with("null\",\"errorMessage\":\"null"), with("X\",\"errorMessage\":\"no")].join("\n"));
     assert_eq!(column(&read, "cloudtrail", "errorcode"), [None, Some("X".to_owned())]);
     assert_eq!(column(&read, "cloudtrail", "errormessage"), [None, Some("no".to_owned())]);
+    // whatever other calls are read with it
+    let read = read_text([with("null"), with("X\",\"errorMessage\":\"null")].join("\n"));
+    assert_eq!(column(&read, "cloudtrail", "errormessage"), [None, Some("null".to_owned())]);
     let read = read_text([with("NULL"), with("NullPointer")].join("\n"));
     assert_eq!(column(&read, "cloudtrail", "errorcode"), [None, Some("NullPointer".to_owned())]);
 }

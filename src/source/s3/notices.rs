@@ -257,12 +257,13 @@ impl Notices {
             // all wait for a commit alone, as events do that come each in a message of its own: 5,000 would be all there are in half a minute
             self.feed.claims.hurry();
         }
+        let is_held_back = self.is_held_back();
         let room = !is_full && self.reading.len() < self.waiting_max;
         if self.receiving.is_none() && room {
             let (queue, hidden) = (self.hands.queue.clone(), self.hidden);
             let pause = self.troubles.checked_sub(1).map(pause);
             // a message is ours from when it was asked for, since nobody says when it was given
-            let wait = if self.until_empty { WAIT_MIN } else { (hidden / 4).clamp(WAIT_MIN, POLL) };
+            let wait = if self.until_empty || is_held_back { WAIT_MIN } else { (hidden / 4).clamp(WAIT_MIN, POLL) };
             self.asked = now();
             self.receiving = Some(tokio::spawn(async move {
                 if let Some(pause) = pause {
@@ -272,6 +273,11 @@ impl Notices {
                 (asked, queue.receive(wait, hidden).await)
             }));
         }
+    }
+
+    /// Whether the queue may have more than it gives: of a group of a FIFO queue none comes while ten, or fewer, wait for their commit.
+    fn is_held_back(&self) -> bool {
+        self.hands.queue.is_fifo() && self.hands.all().any(|held| !held.is_lost)
     }
 
     async fn received(&mut self, (asked, received): Received) -> Result<(), Gone> {
@@ -300,7 +306,12 @@ impl Notices {
         };
         self.troubles = 0;
         self.answered = true;
-        self.drained = messages.is_empty() && self.until_empty && self.reading.is_empty();
+        let has_no_more = messages.is_empty() && self.reading.is_empty();
+        let is_held_back = self.is_held_back();
+        if has_no_more && is_held_back {
+            self.feed.claims.hurry();
+        }
+        self.drained = has_no_more && self.until_empty && !is_held_back;
         self.received_until = match messages.is_empty() {
             true => Some(clock()),
             false => messages.iter().filter_map(waited_for).min().or(self.received_until),

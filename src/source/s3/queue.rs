@@ -168,6 +168,11 @@ impl Queue {
         Ok(Queue { client, url })
     }
 
+    /// Whether it gives messages in order: none of a group while one before it is hidden.
+    pub fn is_fifo(&self) -> bool {
+        self.url.ends_with(".fifo")
+    }
+
     /// What the queue says of itself.
     pub async fn attributes(&self) -> Result<Attributes, Trouble> {
         let (redrive, waiting) = (QueueAttributeName::RedrivePolicy, QueueAttributeName::ApproximateNumberOfMessages);

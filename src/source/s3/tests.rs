@@ -312,6 +312,27 @@ async fn who_holds_all_that_may_be_held_asks_for_a_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fifo_queue_is_read_to_its_end_though_it_gives_nothing_before_a_commit() {
+    let fake = Fake::start().await;
+    let event = json!({ "detail-type": "GuardDuty Finding", "source": "aws.guardduty", "detail": {} }).to_string();
+    for number in 0..25 {
+        fake.send(&number.to_string(), event.clone());
+    }
+    let Source::Notices(config) = queue(true) else { unreachable!("it is a queue") };
+    let address = notices::Address::parse("sqs://trail.fifo").unwrap();
+    let source = Source::Notices(notices::Config { queue: address, ..config });
+    let mut run = Run::start(&fake, source, Checkpoint::default());
+    let mut seen = Seen::default();
+    // as the pipeline does, it commits when somebody waits for it
+    while !run.take(&mut seen, Duration::from_millis(50)).await {
+        if run.events.claims.take_hurry() {
+            run.committed.send_replace(Arc::new(run.reached.clone()));
+        }
+    }
+    assert_eq!((seen.texts.len(), fake.world().deleted.len()), (25, 25));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_another_may_have_been_given_is_not_committed() {
     let fake = Fake::start().await;
     fake.world().clock = Some(boottime);
