@@ -221,6 +221,22 @@ async fn a_mistake_is_told_with_what_to_write() {
             "something is divided by zero: bytes / nullif(packets, 0) is null there".to_owned(),
         ),
         (
+            "SELECT srcaddr FROM vpc_flow WHERE start / (start - start) > 1",
+            "something is divided by zero: bytes / nullif(packets, 0) is null there".to_owned(),
+        ),
+        (
+            "SELECT srcaddr FROM vpc_flow WHERE CAST(start AS smallint) > 1",
+            "1722511823 is no smallint: try_cast(x AS SMALLINT) is null there".to_owned(),
+        ),
+        (
+            "SELECT srcaddr FROM vpc_flow WHERE CAST(start AS decimal(3, 1)) > 1",
+            "1722511823.0 has no room in a decimal of 3 digits: try_cast is null there".to_owned(),
+        ),
+        (
+            "SELECT count(*) FROM cloudtrail WHERE timestamp = '2024/08/01'",
+            "line 1, column 39: there is no column `timestamp`; the day of a row is `day`: WHERE day = '2024-08-01'".to_owned(),
+        ),
+        (
             "SELECT lag(eventname) FROM cloudtrail",
             "line 1, column 8: there is no function `lag` here: it stands with a window behind it, OVER (PARTITION BY sourceIPAddress \
              ORDER BY eventTime)"
