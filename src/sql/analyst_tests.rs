@@ -145,6 +145,16 @@ async fn sets_of_groups_are_of_what_is_computed_as_athena_does() {
              HAVING eventid IS NULL ORDER BY 1",
             "false | | 1 / true | | 2 / | | 3",
         ),
+        (
+            "SELECT floor(start / 1000000) AS k, GROUPING(floor(start / 1000000)), count(*) FROM vpc_flow \
+             GROUP BY ROLLUP (floor(start / 1000000)) ORDER BY 1",
+            "1722 | 0 | 1 / | 1 | 1",
+        ),
+        (
+            "SELECT NOT (eventname LIKE 'Get%') AS k, GROUPING(NOT (eventname LIKE 'Get%')), count(*) FROM cloudtrail \
+             GROUP BY CUBE (NOT (eventname LIKE 'Get%')) ORDER BY 1",
+            "false | 0 | 2 / true | 0 | 1 / | 1 | 3",
+        ),
     ])
     .await;
 }

@@ -46,20 +46,28 @@ impl AnalyzerRule for AsAthena {
                 })?;
                 Ok(answered.update_data(|expr| name.restore(expr)))
             };
-            let node = node.map_expressions(|expr| match expr {
-                // what is above knows the groups of ROLLUP and its like by the names that these have within
-                Expr::GroupingSet(_) => expr.map_children(|key| {
-                    let name = names.save(&key);
-                    let turned = key.transform_up(|part| Ok(turned(part)))?;
-                    let key = under_its_name(name.restore(turned.data))?;
-                    Ok(Transformed { transformed: key.transformed || turned.transformed, ..key })
-                }),
-                expr => under_its_name(expr),
+            let as_key = |key: Expr| -> Result<Transformed<Expr>> {
+                let name = names.save(&key);
+                let turned = key.transform_up(|part| Ok(turned(part)))?;
+                let key = under_its_name(name.restore(turned.data))?;
+                Ok(Transformed { transformed: key.transformed || turned.transformed, ..key })
+            };
+            let node = node.map_expressions(|expr| {
+                // what is above knows the groups of ROLLUP and its like by the names that these have within, and GROUPING(x) is of a key
+                if matches!(expr, Expr::GroupingSet(_)) || is_grouping(&expr) {
+                    expr.map_children(&as_key)
+                } else {
+                    under_its_name(expr)
+                }
             })?;
             if node.transformed { node.map_data(LogicalPlan::recompute_schema) } else { Ok(node) }
         });
         Ok(answered?.data)
     }
+}
+
+fn is_grouping(expr: &Expr) -> bool {
+    matches!(expr, Expr::AggregateFunction(call) if call.func.name() == "grouping")
 }
 
 /// Whether there is something to look at, which in most nodes of most rules there is not.
