@@ -301,6 +301,12 @@ async fn a_part_of_a_text_is_counted_from_its_end_below_zero() {
         ),
         ("SELECT substr('a/b', strpos('a/b', '/') + 1), '<' || substr('ab', strpos('ab', '/')) || '>', '<' || substr('ab', 0) || '>'", "b | <> | <>"),
         ("SELECT substr(eventid, length(eventid)) FROM cloudtrail WHERE eventid = 'a'", "a"),
+        (
+            "SELECT n, substr('ab', 1, strpos('a/b', '/') - n), substr('ab', -1, n - 2), substr('ab', strpos('ab', 'a') + 1, n) \
+             FROM (VALUES 1, 3, NULL) AS t (n) ORDER BY n",
+            "1 | a | | b / 3 | | b | b / | | |",
+        ),
+        ("SELECT '<' || substr('ab', -3) || substr('ab', -3, 1) || '>', substr('ab', -2), substr('ab', -2, 1)", "<> | ab | a"),
     ])
     .await;
 }
