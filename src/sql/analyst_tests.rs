@@ -82,6 +82,14 @@ async fn a_number_is_no_day() {
         assert_eq!(error(sql).await, expected, "{sql}");
     }
     check_all(&[("SELECT date(from_unixtime(start)) FROM vpc_flow", "2024-08-01")]).await;
+    let expected = "a day is no number: date_format(day, '%Y%m%d') is the text of its digits, day_of_month(day) its place in the month";
+    for sql in [
+        "SELECT srcaddr FROM vpc_flow WHERE CAST(day AS integer) = 20240801",
+        "SELECT try_cast(date(from_unixtime(start)) AS bigint) FROM vpc_flow",
+    ] {
+        assert_eq!(error(sql).await, expected, "{sql}");
+    }
+    check_all(&[("SELECT date_format(day, '%Y%m%d'), day_of_month(day) FROM vpc_flow", "20240801 | 1")]).await;
 }
 
 #[tokio::test]
