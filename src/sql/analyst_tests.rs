@@ -154,6 +154,10 @@ async fn sets_of_groups_are_of_what_is_computed_as_athena_does() {
             "false | | 1 / true | | 2 / | | 3",
         ),
         (
+            "SELECT try_cast(start AS tinyint) > 50 AS k, count(*) FROM vpc_flow GROUP BY ROLLUP (try_cast(start AS tinyint) > 50)",
+            "| 1 / | 1",
+        ),
+        (
             "SELECT floor(start / 1000000) AS k, GROUPING(floor(start / 1000000)), count(*) FROM vpc_flow \
              GROUP BY ROLLUP (floor(start / 1000000)) ORDER BY 1",
             "1722 | 0 | 1 / | 1 | 1",
@@ -165,6 +169,11 @@ async fn sets_of_groups_are_of_what_is_computed_as_athena_does() {
         ),
     ])
     .await;
+    let sql = "SELECT start + 9223372036854775807, count(*) FROM vpc_flow GROUP BY ROLLUP (1)";
+    assert_eq!(
+        error(sql).await,
+        "NUMERIC_VALUE_OUT_OF_RANGE: bigint addition overflow: 1722511823 + 9223372036854775807"
+    );
 }
 
 #[tokio::test]

@@ -34,11 +34,7 @@ impl AnalyzerRule for Narrowed {
             }
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
-            node.map_expressions(|expr| {
-                // what is above knows the groups of ROLLUP and its like by the names that these have within
-                if matches!(expr, Expr::GroupingSet(_)) {
-                    return Ok(Transformed::no(expr));
-                }
+            let mut under_its_name = |expr: Expr| -> Result<Transformed<Expr>> {
                 let name = names.save(&expr);
                 let narrowed = expr.transform_up(|expr| {
                     Ok(match expr {
@@ -52,6 +48,11 @@ impl AnalyzerRule for Narrowed {
                     })
                 })?;
                 Ok(narrowed.update_data(|expr| name.restore(expr)))
+            };
+            node.map_expressions(|expr| match expr {
+                // what is above knows the groups of ROLLUP and its like by the names that these have within
+                Expr::GroupingSet(_) => expr.map_children(&mut under_its_name),
+                expr => under_its_name(expr),
             })
         });
         Ok(narrowed?.data)
