@@ -178,6 +178,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("json_extract_text", 1, "json_as_text(arg1)"),
     ("json_extract_whole", 1, "json_whole(arg1)"),
     ("json_extract_array", 1, "array_transform(json_get_array(arg1), v -> json_as_text(v))"),
+    ("json_extract_wholes", 1, "array_transform(json_get_array(arg1), v -> json_whole(v))"),
 ];
 
 /// Names of Athena that are not only put in other words, and how many arguments they take.
@@ -315,6 +316,10 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         }
         ("json_extract_array", [json, path]) => {
             let template = "array_transform(json_get_array(arg1KEYS), v -> json_as_text(v))";
+            Some(with_arguments(&template.replace("KEYS", &keys(path)?), &[json]))
+        }
+        ("json_extract_wholes", [json, path]) => {
+            let template = "array_transform(json_get_array(arg1KEYS), v -> json_whole(v))";
             Some(with_arguments(&template.replace("KEYS", &keys(path)?), &[json]))
         }
         ("json_extract_items", [json, path]) => {
