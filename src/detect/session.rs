@@ -18,6 +18,7 @@ use futures::FutureExt;
 use super::athena::types::AsAthena;
 use super::functions::spans;
 use super::plan::lowered::Lowered;
+use super::plan::narrowed::Narrowed;
 use super::plan::words;
 use super::reference::References;
 use super::reference::from_reference;
@@ -31,6 +32,7 @@ pub fn session(config: SessionConfig) -> SessionContext {
     // what types there are to coerce is known only after it
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(AsAthena), Arc::new(Lowered)];
     rules.extend(Analyzer::new().rules);
+    rules.push(Arc::new(Narrowed));
     let state = SessionStateBuilder::new().with_config(settings(config)).with_default_features();
     let mut state = state.with_analyzer_rules(rules).build();
     register(&mut state);
@@ -43,6 +45,7 @@ pub(super) fn planner(tables: &[&'static Table], references: &References) -> Ses
     let config = settings(SessionConfig::new()).set_usize("datafusion.optimizer.max_passes", 1);
     let mut rules: Vec<Arc<dyn AnalyzerRule + Send + Sync>> = vec![Arc::new(AsAthena)];
     rules.extend(Analyzer::new().rules);
+    rules.push(Arc::new(Narrowed));
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()

@@ -82,6 +82,14 @@ async fn a_number_is_no_day() {
         assert_eq!(error(sql).await, expected, "{sql}");
     }
     check_all(&[("SELECT date(from_unixtime(start)) FROM vpc_flow", "2024-08-01")]).await;
+    let expected = "a day is no number: date_format(day, '%Y%m%d') is the text of its digits, day_of_month(day) its place in the month";
+    for sql in [
+        "SELECT srcaddr FROM vpc_flow WHERE CAST(day AS integer) = 20240801",
+        "SELECT try_cast(date(from_unixtime(start)) AS bigint) FROM vpc_flow",
+    ] {
+        assert_eq!(error(sql).await, expected, "{sql}");
+    }
+    check_all(&[("SELECT date_format(day, '%Y%m%d'), day_of_month(day) FROM vpc_flow", "20240801 | 1")]).await;
 }
 
 #[tokio::test]
@@ -145,8 +153,27 @@ async fn sets_of_groups_are_of_what_is_computed_as_athena_does() {
              HAVING eventid IS NULL ORDER BY 1",
             "false | | 1 / true | | 2 / | | 3",
         ),
+        (
+            "SELECT try_cast(start AS tinyint) > 50 AS k, count(*) FROM vpc_flow GROUP BY ROLLUP (try_cast(start AS tinyint) > 50)",
+            "| 1 / | 1",
+        ),
+        (
+            "SELECT floor(start / 1000000) AS k, GROUPING(floor(start / 1000000)), count(*) FROM vpc_flow \
+             GROUP BY ROLLUP (floor(start / 1000000)) ORDER BY 1",
+            "1722 | 0 | 1 / | 1 | 1",
+        ),
+        (
+            "SELECT NOT (eventname LIKE 'Get%') AS k, GROUPING(NOT (eventname LIKE 'Get%')), count(*) FROM cloudtrail \
+             GROUP BY CUBE (NOT (eventname LIKE 'Get%')) ORDER BY 1",
+            "false | 0 | 2 / true | 0 | 1 / | 1 | 3",
+        ),
     ])
     .await;
+    let sql = "SELECT start + 9223372036854775807, count(*) FROM vpc_flow GROUP BY ROLLUP (1)";
+    assert_eq!(
+        error(sql).await,
+        "NUMERIC_VALUE_OUT_OF_RANGE: bigint addition overflow: 1722511823 + 9223372036854775807"
+    );
 }
 
 #[tokio::test]
@@ -221,6 +248,22 @@ async fn a_mistake_is_told_with_what_to_write() {
             "something is divided by zero: bytes / nullif(packets, 0) is null there".to_owned(),
         ),
         (
+            "SELECT srcaddr FROM vpc_flow WHERE start / (start - start) > 1",
+            "something is divided by zero: bytes / nullif(packets, 0) is null there".to_owned(),
+        ),
+        (
+            "SELECT srcaddr FROM vpc_flow WHERE CAST(start AS smallint) > 1",
+            "1722511823 is no smallint: try_cast(x AS SMALLINT) is null there".to_owned(),
+        ),
+        (
+            "SELECT srcaddr FROM vpc_flow WHERE CAST(start AS decimal(3, 1)) > 1",
+            "1722511823.0 has no room in a decimal of 3 digits: try_cast is null there".to_owned(),
+        ),
+        (
+            "SELECT count(*) FROM cloudtrail WHERE timestamp = '2024/08/01'",
+            "line 1, column 39: there is no column `timestamp`; the day of a row is `day`: WHERE day = '2024-08-01'".to_owned(),
+        ),
+        (
             "SELECT lag(eventname) FROM cloudtrail",
             "line 1, column 8: there is no function `lag` here: it stands with a window behind it, OVER (PARTITION BY sourceIPAddress \
              ORDER BY eventTime)"
@@ -275,6 +318,12 @@ async fn a_part_of_a_text_is_counted_from_its_end_below_zero() {
         ),
         ("SELECT substr('a/b', strpos('a/b', '/') + 1), '<' || substr('ab', strpos('ab', '/')) || '>', '<' || substr('ab', 0) || '>'", "b | <> | <>"),
         ("SELECT substr(eventid, length(eventid)) FROM cloudtrail WHERE eventid = 'a'", "a"),
+        (
+            "SELECT n, substr('ab', 1, strpos('a/b', '/') - n), substr('ab', -1, n - 2), substr('ab', strpos('ab', 'a') + 1, n) \
+             FROM (VALUES 1, 3, NULL) AS t (n) ORDER BY n",
+            "1 | a | | b / 3 | | b | b / | | |",
+        ),
+        ("SELECT '<' || substr('ab', -3) || substr('ab', -3, 1) || '>', substr('ab', -2), substr('ab', -2, 1)", "<> | ab | a"),
     ])
     .await;
 }

@@ -738,6 +738,10 @@ async fn functions_answer_as_trino_documents_them() {
         // JSON
         ("SELECT json_format(json_parse('{\"a\": 1}')), try(json_parse('{bad')), is_json_scalar('[1]')", "{\"a\":1} | | false"),
         ("SELECT CAST(JSON '[1,2]' AS ARRAY(BIGINT)), CAST(JSON '\"x\"' AS VARCHAR)", "[1, 2] | x"),
+        (
+            "SELECT CAST(json_extract('{\"a\":[1,2.5,true,\"7\"]}', '$.a') AS ARRAY(INTEGER)), CAST(JSON '[1.5]' AS ARRAY(BIGINT))",
+            "[1, 3, 1, 7] | [2]",
+        ),
         ("SELECT json_value('{\"a\":5}', 'lax $.a'), json_value('{\"a\":5}', 'lax $.a' RETURNING BIGINT) + 1", "5 | 6"),
         ("SELECT json_value('{\"a\":1}', 'lax $.b' DEFAULT 'z' ON EMPTY), json_value('{\"a\":[1]}', 'lax $.a.b' NULL ON EMPTY NULL ON ERROR)", "z |"),
         ("SELECT json_query('{\"a\":[{\"b\":1},{\"b\":2}]}', 'lax $.a[*].b' WITH ARRAY WRAPPER), json_query('{\"a\":[1]}', 'lax $.a')", "[1,2] | [1]"),

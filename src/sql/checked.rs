@@ -1,22 +1,18 @@
 //! A plan → the same plan in which the sum, difference or product of integers that is no integer of their type is an error, as it is in
 //! Athena. DataFusion goes on from the other end of the range.
-//!
-//! A cast to a number that not every one fits is hidden from it: of `try_cast(bytes AS tinyint) > 50` DataFusion 55 makes `bytes > 50`, which
-//! is true where the former is null.
 
-use arrow::compute::CastOptions;
 use arrow::compute::kernels::numeric::{add, mul, sub};
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result, exec_datafusion_err, plan_err};
+use datafusion::common::{Result, exec_datafusion_err, plan_err};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, TryCast, Volatility,
+    BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
@@ -38,11 +34,7 @@ impl AnalyzerRule for Checked {
             let schema = merge_schema(&node.inputs());
             let names = NamePreserver::new(&node);
             let is_integer = |expr: &Expr| expr.get_type(&schema).is_ok_and(|kind| kind.is_integer());
-            node.map_expressions(|expr| {
-                // what is above knows the groups of ROLLUP and its like by the names that these have within
-                if matches!(expr, Expr::GroupingSet(_)) {
-                    return Ok(Transformed::no(expr));
-                }
+            let mut under_its_name = |expr: Expr| -> Result<Transformed<Expr>> {
                 let name = names.save(&expr);
                 let checked = expr.transform_up(|expr| {
                     Ok(match expr {
@@ -51,16 +43,15 @@ impl AnalyzerRule for Checked {
                         {
                             Transformed::yes(function(op).call(vec![*left, *right]))
                         }
-                        Expr::Cast(Cast { expr, field }) if loses(&expr, field.data_type(), &schema) => {
-                            Transformed::yes(narrowing(field.data_type(), false).call(vec![*expr]))
-                        }
-                        Expr::TryCast(TryCast { expr, field }) if loses(&expr, field.data_type(), &schema) => {
-                            Transformed::yes(narrowing(field.data_type(), true).call(vec![*expr]))
-                        }
                         other => Transformed::no(other),
                     })
                 })?;
                 Ok(checked.update_data(|expr| name.restore(expr)))
+            };
+            node.map_expressions(|expr| match expr {
+                // what is above knows the groups of ROLLUP and its like by the names that these have within
+                Expr::GroupingSet(_) => expr.map_children(&mut under_its_name),
+                expr => under_its_name(expr),
             })
         });
         Ok(checked?.data)
@@ -69,11 +60,7 @@ impl AnalyzerRule for Checked {
 
 /// Whether a node computes anything, which most do not.
 fn computes(node: &LogicalPlan) -> Result<bool> {
-    let is_computed = |expr: &Expr| match expr {
-        Expr::BinaryExpr(binary) => word(binary.op).is_some(),
-        Expr::Cast(_) | Expr::TryCast(_) => true,
-        _ => false,
-    };
+    let is_computed = |expr: &Expr| matches!(expr, Expr::BinaryExpr(binary) if word(binary.op).is_some());
     let mut computes = false;
     node.apply_expressions(|expr| {
         computes |= expr.exists(|expr| Ok(is_computed(expr)))?;
@@ -151,66 +138,5 @@ fn kind(kind: &DataType) -> &'static str {
         DataType::Int16 => "smallint",
         DataType::Int32 => "integer",
         _ => "bigint",
-    }
-}
-
-/// Whether a number may fit the type that it is cast to only in part, or not at all.
-fn loses(number: &Expr, kind: &DataType, schema: &DFSchema) -> bool {
-    // a constant is computed before anything else looks at it
-    let of = || number.get_type(schema).ok().as_ref().and_then(digits);
-    match digits(kind) {
-        Some((whole, fraction)) if !matches!(number, Expr::Literal(..)) => {
-            of().is_some_and(|(of_whole, of_fraction)| of_whole > whole || of_fraction > fraction)
-        }
-        _ => false,
-    }
-}
-
-/// How many digits numbers of a type have at most, before the point and behind it.
-fn digits(kind: &DataType) -> Option<(i16, i16)> {
-    Some(match kind {
-        DataType::Int8 => (3, 0),
-        DataType::Int16 => (5, 0),
-        DataType::Int32 => (10, 0),
-        DataType::Int64 => (19, 0),
-        DataType::UInt64 => (20, 0),
-        DataType::Decimal128(precision, scale) => (i16::from(*precision) - i16::from(*scale), i16::from(*scale)),
-        _ => return None,
-    })
-}
-
-fn narrowing(kind: &DataType, is_try: bool) -> ScalarUDF {
-    let signature = Signature::any(1, Volatility::Immutable);
-    // casts of one number to two types are two columns
-    let name = format!("{}_{kind}", if is_try { "try_cast" } else { "cast" });
-    ScalarUDF::new_from_impl(Narrowing { name, kind: kind.clone(), is_try, signature })
-}
-
-/// A cast as DataFusion makes it.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Narrowing {
-    name: String,
-    kind: DataType,
-    /// Null in the place of an error.
-    is_try: bool,
-    signature: Signature,
-}
-
-impl ScalarUDFImpl for Narrowing {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(self.kind.clone())
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let options = CastOptions { safe: self.is_try, ..CastOptions::default() };
-        args.args[0].cast_to(&self.kind, Some(&options))
     }
 }

@@ -178,6 +178,7 @@ const SAME: &[(&str, usize, &str)] = &[
     ("json_extract_text", 1, "json_as_text(arg1)"),
     ("json_extract_whole", 1, "json_whole(arg1)"),
     ("json_extract_array", 1, "array_transform(json_get_array(arg1), v -> json_as_text(v))"),
+    ("json_extract_wholes", 1, "array_transform(json_get_array(arg1), v -> json_whole(v))"),
 ];
 
 /// Names of Athena that are not only put in other words, and how many arguments they take.
@@ -315,6 +316,10 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
         }
         ("json_extract_array", [json, path]) => {
             let template = "array_transform(json_get_array(arg1KEYS), v -> json_as_text(v))";
+            Some(with_arguments(&template.replace("KEYS", &keys(path)?), &[json]))
+        }
+        ("json_extract_wholes", [json, path]) => {
+            let template = "array_transform(json_get_array(arg1KEYS), v -> json_whole(v))";
             Some(with_arguments(&template.replace("KEYS", &keys(path)?), &[json]))
         }
         ("json_extract_items", [json, path]) => {
@@ -558,29 +563,43 @@ fn has_fraction(expr: &Expr) -> bool {
     }
 }
 
-/// `substr(name, -3)`, which counts from the end and in PostgreSQL from before the beginning. From 0, or from before the beginning, it is empty.
+/// `substr(name, -3)`, which counts from the end and in PostgreSQL from before the beginning. In queries it is empty from 0, from before the
+/// beginning, and where its length is below 0, as that of `substr(name, 1, strpos(name, '/') - 1)` may be.
 pub fn from_the_end(text: &Expr, from: &Expr, length: Option<&Expr>, who: For) -> Option<Expr> {
-    let written = from.to_string();
-    if who == For::Query && written.parse::<u32>().is_ok_and(|place| place == 0) {
-        return Some(with_arguments("left(arg1, 0)", &[text]));
+    let place = from.to_string().replace(' ', "").parse::<i32>().ok();
+    let back = place.filter(|place| *place < 0).map(i32::unsigned_abs);
+    if who == For::Rule {
+        let last = with_arguments(&format!("right(arg1, {})", back?), &[text]);
+        return Some(match length {
+            Some(length) => with_arguments("left(arg1, arg2)", &[&last, length]),
+            None => last,
+        });
     }
-    let is_constant = written.trim_start_matches(['-', ' ']).bytes().all(|digit| digit.is_ascii_digit());
-    if who == For::Query && !is_constant && !is_from_one_on(from) {
-        let (first, last) = match length {
-            Some(_) => ("substr(arg1, arg2, arg3)", "left(right(arg1, -arg2), arg3)"),
-            None => ("substr(arg1, arg2)", "right(arg1, -arg2)"),
-        };
-        let template = format!(
-            "CASE WHEN arg2 > 0 THEN {first} WHEN arg2 = 0 OR -arg2 > length(arg1) THEN left(arg1, 0) ELSE {last} END"
-        );
-        return Some(with_arguments(&template, &[text, from].into_iter().chain(length).collect::<Vec<_>>()));
-    }
-    let back = written.strip_prefix('-')?.trim().parse::<u32>().ok()?;
-    let last = with_arguments(&format!("right(arg1, {back})"), &[text]);
-    Some(match length {
-        Some(length) => with_arguments("left(arg1, arg2)", &[&last, length]),
-        None => last,
-    })
+    let is_computed = length.is_some_and(|length| length.to_string().parse::<u32>().is_err());
+    let length = length.map(|length| match is_computed {
+        true => with_arguments("CASE WHEN arg1 < 0 THEN 0 ELSE arg1 END", &[length]),
+        false => length.clone(),
+    });
+    let (first, cut) = match &length {
+        Some(_) => ("substr(arg1, arg2, arg3)", "left(LAST, arg3)"),
+        None => ("substr(arg1, arg2)", "LAST"),
+    };
+    let last = |back: &str| cut.replace("LAST", &format!("right(arg1, {back})"));
+    let template = match (place, back) {
+        (Some(0), _) => "left(arg1, 0)".to_owned(),
+        (_, Some(back)) => {
+            format!("CASE WHEN length(arg1) < {back} THEN left(arg1, 0) ELSE {} END", last(&back.to_string()))
+        }
+        (Some(_), None) if !is_computed => return None,
+        (Some(_), None) => first.to_owned(),
+        (None, None) if is_from_one_on(from) && !is_computed => return None,
+        (None, None) if is_from_one_on(from) => first.to_owned(),
+        (None, None) => format!(
+            "CASE WHEN arg2 > 0 THEN {first} WHEN arg2 = 0 OR -arg2 > length(arg1) THEN left(arg1, 0) ELSE {} END",
+            last("-arg2")
+        ),
+    };
+    Some(with_arguments(&template, &[text, from].into_iter().chain(&length).collect::<Vec<_>>()))
 }
 
 /// Whether it is certainly a place from 1 on, as `strpos(arn, '/') + 1`.

@@ -1,7 +1,7 @@
 //! The path of a call such as `json_extract(requestParameters, '$.a[0]')` → arguments of the JSON functions here.
 
 use anyhow::bail;
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Function, Ident};
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType, Expr, Function, Ident};
 
 use super::template::{call_name, positional, text, with_arguments};
 use super::{For, is_list_of_json};
@@ -47,11 +47,15 @@ pub fn keys(path: &Expr) -> anyhow::Result<String> {
 
 /// The call that takes JSON out of its text in the place of `json_extract` where it is cast to a type.
 pub fn taken_as(kind: &DataType, who: For) -> &'static str {
-    match (kind, who) {
-        (kind, _) if is_list_of_json(kind) => "json_extract_items",
-        (DataType::Array(_), _) => "json_extract_array",
-        (DataType::BigInt(_) | DataType::Int(_) | DataType::Integer(_), For::Query)
-        | (DataType::SmallInt(_) | DataType::TinyInt(_), For::Query) => "json_extract_whole",
+    let is_whole = |kind: &DataType| {
+        let is_long = matches!(kind, DataType::BigInt(_) | DataType::Int(_) | DataType::Integer(_));
+        who == For::Query && (is_long || matches!(kind, DataType::SmallInt(_) | DataType::TinyInt(_)))
+    };
+    match kind {
+        kind if is_list_of_json(kind) => "json_extract_items",
+        DataType::Array(ArrayElemTypeDef::AngleBracket(item)) if is_whole(item) => "json_extract_wholes",
+        DataType::Array(_) => "json_extract_array",
+        kind if is_whole(kind) => "json_extract_whole",
         _ => "json_extract_text",
     }
 }

@@ -46,20 +46,28 @@ impl AnalyzerRule for AsAthena {
                 })?;
                 Ok(answered.update_data(|expr| name.restore(expr)))
             };
-            let node = node.map_expressions(|expr| match expr {
-                // what is above knows the groups of ROLLUP and its like by the names that these have within
-                Expr::GroupingSet(_) => expr.map_children(|key| {
-                    let name = names.save(&key);
-                    let turned = key.transform_up(|part| Ok(turned(part)))?;
-                    let key = under_its_name(name.restore(turned.data))?;
-                    Ok(Transformed { transformed: key.transformed || turned.transformed, ..key })
-                }),
-                expr => under_its_name(expr),
+            let as_key = |key: Expr| -> Result<Transformed<Expr>> {
+                let name = names.save(&key);
+                let turned = key.transform_up(|part| Ok(turned(part)))?;
+                let key = under_its_name(name.restore(turned.data))?;
+                Ok(Transformed { transformed: key.transformed || turned.transformed, ..key })
+            };
+            let node = node.map_expressions(|expr| {
+                // what is above knows the groups of ROLLUP and its like by the names that these have within, and GROUPING(x) is of a key
+                if matches!(expr, Expr::GroupingSet(_)) || is_grouping(&expr) {
+                    expr.map_children(&as_key)
+                } else {
+                    under_its_name(expr)
+                }
             })?;
             if node.transformed { node.map_data(LogicalPlan::recompute_schema) } else { Ok(node) }
         });
         Ok(answered?.data)
     }
+}
+
+fn is_grouping(expr: &Expr) -> bool {
+    matches!(expr, Expr::AggregateFunction(call) if call.func.name() == "grouping")
 }
 
 /// Whether there is something to look at, which in most nodes of most rules there is not.
@@ -81,7 +89,7 @@ fn is_asked(node: &LogicalPlan) -> Result<bool> {
 }
 
 /// `date_diff`, `to_unixtime` and `AT TIME ZONE` take their times by `arrow_cast`, for which a number is one of microseconds. Those of flow logs
-/// are seconds, and Athena refuses both. A number that is cast to a day is one of days.
+/// are seconds, and Athena refuses both. A number that is cast to a day is one of days, and so is what a day is cast to.
 fn refuse_number(expr: &Expr, schema: &DFSchema) -> Result<()> {
     let day = match expr {
         Expr::Cast(cast) if cast.field.data_type() == &DataType::Date32 => Some(&cast.expr),
@@ -91,6 +99,16 @@ fn refuse_number(expr: &Expr, schema: &DFSchema) -> Result<()> {
     if day.is_some_and(|number| number.get_type(schema).is_ok_and(|kind| kind.is_integer())) {
         return plan_err!(
             "a number stands where a day is needed: date(from_unixtime(start)) is the day of so many seconds"
+        );
+    }
+    let number = match expr {
+        Expr::Cast(cast) if cast.field.data_type().is_integer() => Some(&cast.expr),
+        Expr::TryCast(cast) if cast.field.data_type().is_integer() => Some(&cast.expr),
+        _ => None,
+    };
+    if number.is_some_and(|day| day.get_type(schema).is_ok_and(|kind| kind == DataType::Date32)) {
+        return plan_err!(
+            "a day is no number: date_format(day, '%Y%m%d') is the text of its digits, day_of_month(day) its place in the month"
         );
     }
     let Expr::ScalarFunction(call) = expr else { return Ok(()) };

@@ -12,6 +12,9 @@ use crate::rule::shape::LISTS;
 use crate::rule::spelling::distance;
 use crate::table::{Column, Kind, Table};
 
+/// Athena's tables are partitioned by these.
+const DAYS: [&str; 4] = ["date", "year", "month", "timestamp"];
+
 /// Times of flow logs are numbers.
 const OF_SECONDS: &str = "from_unixtime(start) is the time of so many seconds";
 
@@ -106,10 +109,15 @@ fn plain(text: &str) -> &str {
     text.split("\nThis issue was likely caused by a bug in DataFusion's code.").next().unwrap_or(text)
 }
 
-/// The error of a row in a condition that is asked while a file is read.
+/// The error of a row in a condition that is asked while a file is read. Of a text that is no number more is said, see [`value`].
 fn within_filter(text: &str) -> Option<&str> {
-    let (_, inner) = text.split_once("Error evaluating filter predicate: ")?.1.split_once("(\"")?;
-    inner.strip_suffix("\")")
+    let (_, inner) = text.split_once("Error evaluating filter predicate: ")?;
+    if inner.starts_with("ArrowError(DivideByZero") {
+        return Some("Divide by zero error");
+    }
+    let (_, inner) = inner.split_once("(\"")?;
+    let of_arrow = inner.strip_suffix("\"), Some(\"\"))").filter(|why| !why.starts_with("Cannot cast string"));
+    of_arrow.or_else(|| inner.strip_suffix("\")"))
 }
 
 /// The error that a rule of DataFusion's optimizer or analyzer ran into, ours among them, without the name of the rule.
@@ -164,7 +172,8 @@ fn column(text: &str) -> Option<Mistake> {
         );
     }
     let has_it = |table: &&Table| table.columns.iter().any(|column| column.name == bare);
-    let elsewhere = catalog::tables().find(has_it).filter(|_| path_to(bare, catalog::tables()).is_none());
+    let is_day = DAYS.contains(&name);
+    let elsewhere = catalog::tables().find(has_it).filter(|_| !is_day && path_to(bare, catalog::tables()).is_none());
     if let Some(table) = elsewhere {
         message += &format!(" here: it is one of {}", table.name);
     } else if let Some(near) = rest {
@@ -184,8 +193,7 @@ fn column(text: &str) -> Option<Mistake> {
         message += "; text is written in straight quotes: eventName = 'GetObject'";
     } else if let Some(text) = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
         message += &format!("; text is written in single quotes: '{}'", text.replace('\'', "''"));
-    } else if ["date", "year", "month", "timestamp"].contains(&name) {
-        // Athena's tables are partitioned by these
+    } else if is_day {
         message += "; the day of a row is `day`: WHERE day = '2024-08-01'";
     } else if let Some(path) = path_to(bare, catalog::tables()) {
         message += &format!("; did you mean `{path}`?");
@@ -343,6 +351,13 @@ fn value(text: &str) -> Option<Mistake> {
         let kind = as_athena(kind);
         let cast = kind.to_ascii_uppercase();
         return about(number, format!("{number} is no {kind}: try_cast(x AS {cast}) is null there"));
+    }
+    let [large, small] = ["large", "small"]
+        .map(|size| text.split_once(&format!(" is too {size} to store in a Decimal128 of precision ")));
+    if let Some((number, rest)) = large.or(small) {
+        let number = number.rsplit(' ').next().unwrap_or(number);
+        let digits = rest.split('.').next().unwrap_or(rest);
+        return about(number, format!("{number} has no room in a decimal of {digits} digits: try_cast is null there"));
     }
     let (typed, kind) = text.strip_prefix("Cannot cast string '")?.rsplit_once("' to value of ")?;
     let kind = match kind.strip_suffix(" type")? {

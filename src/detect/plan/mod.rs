@@ -4,6 +4,7 @@ pub(super) mod planner;
 pub(super) mod query;
 mod framed;
 pub(super) mod lowered;
+pub(super) mod narrowed;
 pub(super) mod words;
 pub mod absent;
 pub(super) mod item;

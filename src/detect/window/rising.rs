@@ -10,6 +10,7 @@ use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, Opera
 use super::part::DISTINCT_MAX;
 use crate::detect::functions::correlates::CORRELATES;
 use crate::detect::functions::spans::{FIRST_SEEN, RARE, UNUSUAL_HOUR, plain};
+use crate::detect::plan::narrowed;
 
 /// Columns of our tables that hold sizes and counts, so that their sums only grow.
 const NEVER_NEGATIVE: [&str; 2] = ["bytes", "packets"];
@@ -365,8 +366,11 @@ impl Of<'_> {
         }
     }
 
-    /// Of functions that choose among their values.
+    /// Of functions that choose among their values, or cast them.
     fn call_way(&self, call: &ScalarFunction) -> Way {
+        if let Some(number) = narrowed::number_of(call) {
+            return self.way(number);
+        }
         let ways = call.args.iter().map(|arg| self.way(arg));
         let all = |way: Way| ways.clone().all(|one| one == Way::Still || one == way);
         match call.func.name() {
@@ -396,6 +400,7 @@ impl Of<'_> {
         match expr {
             Expr::Alias(alias) => self.is_from_zero(&alias.expr),
             Expr::Cast(cast) => cast.field.data_type().is_numeric() && self.is_from_zero(&cast.expr),
+            Expr::ScalarFunction(call) => narrowed::number_of(call).is_some_and(|number| self.is_from_zero(number)),
             Expr::Column(_) => match self.aggregate_of(expr) {
                 Some(Expr::AggregateFunction(call)) => match call.func.name() {
                     "count" => true,
@@ -459,7 +464,9 @@ fn never_negative(expr: &Expr) -> bool {
             then.chain(else_expr).all(|value| never_negative(value))
         }
         Expr::ScalarFunction(call) if call.func.name() == "coalesce" => call.args.iter().all(never_negative),
-        Expr::ScalarFunction(call) => LENGTHS.contains(&call.func.name()),
+        Expr::ScalarFunction(call) => {
+            LENGTHS.contains(&call.func.name()) || narrowed::number_of(call).is_some_and(never_negative)
+        }
         _ => false,
     }
 }
@@ -579,6 +586,8 @@ mod tests {
             "sum(CASE WHEN errorCode IS NULL THEN 1 END) >= 2",
             "sum(CAST(errorCode IS NULL AS BIGINT)) >= 2",
             "sum(json_length(requestParameters, 'names')) >= 6",
+            "CAST(count(*) AS INTEGER) >= 3",
+            "sum(CAST(json_length(requestParameters, 'names') AS SMALLINT)) >= 6",
             "sum(CAST(array_length(json_get_array(requestParameters, 'names')) AS BIGINT)) >= 6",
             "coalesce(sum(length(eventName)), 0) > 20",
             "sum(length(eventName)) / 7 >= 3",
@@ -601,6 +610,7 @@ mod tests {
             "sum(json_get_int(requestParameters, 'n')) >= 6",
             "sum(length(eventName) - 1) >= 18",
             "CAST(count(*) AS VARCHAR) >= '3'",
+            "try_cast(count(*) AS INTEGER) >= 3",
             "CAST(max(requestParameters ->> 'n') AS BIGINT) >= 3",
             "coalesce(max(json_get_int(requestParameters, 'n')), 9) >= 3",
             "count(*) <> 4",
