@@ -20,9 +20,11 @@ WHERE eventSource IN ('secretsmanager.amazonaws.com', 'dynamodb.amazonaws.com', 
         coalesce(json_get_array(coalesce(requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue', requestParameters ->> 'policy'), 'Statement'),
                  make_array(json_get_json(coalesce(requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue', requestParameters ->> 'policy'), 'Statement'))),
         s -> s ->> 'Effect' = 'Deny'
-             AND NOT json_contains(s, 'Condition')
+             AND regexp_like(coalesce(s ->> 'Condition', ''), '^([{]\s*[}])?$')
              AND (json_contains(s, 'NotPrincipal')
                   OR regexp_like(s ->> 'Principal', '^[*]$|"AWS"\s*:\s*(\[\s*)?"[*]"'))
-             AND regexp_like(s ->> 'Action', '(?i)(^|")([*]|(secretsmanager|dynamodb|sqs|sns|backup|elasticfilesystem|ecr):[*]|backup:(startrestorejob|start[*]|copyfrombackupvault)|secretsmanager:get(secretvalue|[*]))("|$)'))
+             -- all but one thing is nearly everything
+             AND (json_contains(s, 'NotAction')
+                  OR regexp_like(s ->> 'Action', '(?i)(^|")([*]|(secretsmanager|dynamodb|sqs|sns|backup|elasticfilesystem|ecr):[*]|backup:(startrestorejob|start[*]|copyfrombackupvault)|secretsmanager:get(secretvalue|[*]))("|$)')))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
