@@ -7,6 +7,7 @@
 SELECT eventTime,
        requestParameters ->> 'userName' AS for_user,
        requestParameters ->> 'passwordResetRequired' AS reset_required,
+       userIdentity.arn AS giver,
        takers,
        sourceIPAddress,
        userAgent,
