@@ -8,7 +8,9 @@ SELECT eventTime,
        requestParameters ->> 'bucketPolicy' AS policy,
        sourceIPAddress,
        userAgent,
-       CASE WHEN regexp_like(requestParameters ->> 'bucketPolicy', '"' || replace(sourceIPAddress, '.', '[.]') || '["/]') THEN 'S3 bucket was opened to whoever comes from the address of the caller'
+       -- an office names its address beside the accounts that it lets in, too
+       CASE WHEN regexp_like(replace(requestParameters ->> 'bucketPolicy', account, ''), '(::|")[0-9]{12}[:"]|"A(RO|ID)A[0-9A-Z]{12,}"|"CanonicalUser"') THEN 'S3 bucket was opened to another account'
+            WHEN regexp_like(requestParameters ->> 'bucketPolicy', '"' || replace(sourceIPAddress, '.', '[.]') || '["/]') THEN 'S3 bucket was opened to whoever comes from the address of the caller'
             ELSE 'S3 bucket was opened to another account' END AS title,
        coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource
 FROM cloudtrail

@@ -2,7 +2,7 @@
 -- severity        = "high"
 -- tags            = ["attack.exfiltration", "attack.collection", "attack.t1537", "attack.t1530", "cis.4.8"]
 -- remedy          = "Put the earlier policy back or turn on the bucket's public access block; then read the data events or access logs for who has read it."
--- false_positives = "Static web sites, and log buckets shared with load balancers, whose policies name accounts of AWS; medium where whoever opens the bucket made it within the day, or a pipeline does."
+-- false_positives = "Static web sites, and log buckets shared with load balancers, whose policies name accounts of AWS; medium where whoever opens the bucket made it within the day, in us-east-1 in the console, or a pipeline opens it."
 SELECT eventTime,
        eventName,
        requestParameters ->> 'bucketPolicy' AS policy,
@@ -16,7 +16,8 @@ SELECT eventTime,
                      AND is_infrastructure_tool()) THEN 'medium' ELSE 'high' END AS severity
 FROM (SELECT *,
              count(DISTINCT requestParameters ->> 'bucketName') OVER day AS buckets,
-             count(DISTINCT CASE WHEN eventName = 'CreateBucket' THEN requestParameters ->> 'bucketName' END) OVER day AS made,
+             -- in us-east-1 whoever has a bucket may make it again; the console makes new ones alone
+             count(DISTINCT CASE WHEN eventName = 'CreateBucket' AND (awsRegion <> 'us-east-1' OR sessionCredentialFromConsole IS TRUE) THEN requestParameters ->> 'bucketName' END) OVER day AS made,
              -- the latest ten, by seconds until the year 2100
              sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || (CASE WHEN eventName <> 'CreateBucket' THEN coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) END)) OVER day AS latest
       FROM cloudtrail

@@ -2,7 +2,7 @@
 -- severity = "medium"
 -- tags     = ["attack.defense_evasion", "attack.t1562.001", "cis.2.1.4"]
 -- remedy   = "Put all four settings back to true (PutPublicAccessBlock), then look for policies and ACLs that became effective in between."
--- false_positives = "A new web site: low where whoever does so made the bucket within the day; that it is opened then is told."
+-- false_positives = "A new web site: low where whoever does so made the bucket within the day, in us-east-1 in the console; that it is opened then is told."
 SELECT eventTime,
        eventName,
        errorCode,
@@ -15,7 +15,8 @@ SELECT eventTime,
             ELSE 'Somebody tried to take the S3 public access block off a bucket' END AS title
 FROM (SELECT *,
              count(DISTINCT requestParameters ->> 'bucketName') OVER day AS buckets,
-             count(DISTINCT CASE WHEN eventName = 'CreateBucket' THEN requestParameters ->> 'bucketName' END) OVER day AS made,
+             -- in us-east-1 whoever has a bucket may make it again; the console makes new ones alone
+             count(DISTINCT CASE WHEN eventName = 'CreateBucket' AND (awsRegion <> 'us-east-1' OR sessionCredentialFromConsole IS TRUE) THEN requestParameters ->> 'bucketName' END) OVER day AS made,
              -- the latest ten, by seconds until the year 2100
              sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || (CASE WHEN eventName <> 'CreateBucket' THEN coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) END)) OVER day AS latest
       FROM cloudtrail

@@ -2,7 +2,7 @@
 -- severity        = "medium"
 -- tags            = ["attack.impact", "attack.t1496.001", "attack.t1496", "attack.t1578.002"]
 -- remedy          = "Ask the person; delete the fleet, group or job if nobody claims it, and look at the bill of today."
--- false_positives = "Training of models; load tests; fleets of games that are made with instances of a usual type (low)."
+-- false_positives = "Training of models; load tests; fleets of games that are made with instances of a usual type and size (low)."
 SELECT eventTime,
        eventName,
        eventSource,
@@ -12,7 +12,7 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'autoScalingGroupName', requestParameters ->> 'computeEnvironmentName', requestParameters ->> 'notebookInstanceName', requestParameters ->> 'trainingJobName', requestParameters ->> 'name', requestParameters ->> 'endpointConfigName', requestParameters ->> 'provisionedModelName', requestParameters ->> 'nodegroupName', requestParameters ->> 'serviceName', requestParameters ->> 'service', requestParameters ->> 'taskDefinition', requestParameters ->> 'cluster', requestParameters ->> 'clusterName', requestParameters ->> 'hyperParameterTuningJobName', requestParameters ->> 'processingJobName', requestParameters -> 'instanceNames' ->> 0, responseElements ->> 'spotFleetRequestId', responseElements ->> 'jobFlowId', account) AS resource,
        -- a fleet of games begins with one instance; that an account begins with games is told by another rule
        CASE WHEN eventSource = 'gamelift.amazonaws.com' AND eventName = 'CreateFleet'
-                 AND NOT regexp_like(requestParameters, '"(ml\.)?(p[2-6][a-z]*|g[3-6][a-z]*|trn[0-9][a-z]*|inf[0-9][a-z]*)\.|"[a-z0-9.-]+\.(1[2689]|24|32|48)xlarge"') THEN 'low' ELSE 'medium' END AS severity,
+                 AND regexp_like(requestParameters ->> 'eC2InstanceType', '^[a-fh-oq-z][0-9a-z]*\.(2x|4x|x)?large$') THEN 'low' ELSE 'medium' END AS severity,
        'Person asked for much compute at once: ' || eventName AS title
 FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'autoscaling.amazonaws.com', 'batch.amazonaws.com', 'gamelift.amazonaws.com', 'sagemaker.amazonaws.com', 'bedrock.amazonaws.com', 'lightsail.amazonaws.com', 'elasticmapreduce.amazonaws.com', 'ecs.amazonaws.com', 'eks.amazonaws.com',

@@ -19,8 +19,9 @@ WHERE eventSource = 's3.amazonaws.com'
                     -- everybody is they too
                     OR regexp_like(requestParameters ->> 'bucketName', '(?i)cloud-?trail|controltower-logs')
                        AND regexp_like(s ->> 'Principal', '^[*]$|"(AWS|Service|[*])"\s*:\s*(\[\s*)?"[*]"')
-                       AND regexp_like(s ->> 'Action', '(^|")(s3:)?([*]|Put[*]|PutObject[*]?)("|$)')
-                       AND NOT json_contains(s, 'Condition'))
+                       AND (regexp_like(s ->> 'Action', '(^|")(s3:)?([*]|Put[*]|PutObject[*]?)("|$)')
+                            OR json_contains(s, 'NotAction') AND NOT regexp_like(s ->> 'NotAction', '(^|")(s3:)?([*]|Put[*]|PutObject[*]?)("|$)'))
+                       AND regexp_like(coalesce(s ->> 'Condition', ''), '^([{]\s*[}])?$'))
                AND NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)SecureTransport|aws:Source|s3:x-amz'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

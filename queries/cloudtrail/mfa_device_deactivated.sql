@@ -21,11 +21,12 @@ FROM (SELECT *,
              sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || (CASE WHEN eventName = 'DeactivateMFADevice' THEN coalesce(requestParameters ->> 'serialNumber', 'user/' || (requestParameters ->> 'userName')) END)) OVER hour AS latest
       FROM cloudtrail
       WHERE eventSource = 'iam.amazonaws.com'
-        AND (eventName IN ('DeactivateMFADevice', 'DeleteLoginProfile')
-             OR eventName = 'UpdateLoginProfile'
+        AND (eventName = 'DeactivateMFADevice'
+             -- who deletes the own password and swaps the own MFA has a key of the user
+             OR eventName IN ('DeleteLoginProfile', 'UpdateLoginProfile')
                 AND requestParameters ->> 'userName' IS DISTINCT FROM userIdentity.userName
                 -- what is low there is not told
-                AND NOT coalesce(requestParameters ->> 'passwordResetRequired' = 'true' AND sessionCredentialFromConsole
+                AND NOT coalesce(eventName = 'UpdateLoginProfile' AND requestParameters ->> 'passwordResetRequired' = 'true' AND sessionCredentialFromConsole
                                  AND (userIdentity.sessionContext.attributes.mfaAuthenticated = 'true' OR userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%'), false))
         AND errorCode IS NULL
       WINDOW hour AS (PARTITION BY account, CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN userIdentity.arn ELSE coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) END

@@ -17,7 +17,7 @@ WHERE eventSource = 'iam.amazonaws.com'
   -- policies may go by tags; the console writes what a key is for into one, and Terraform tags its own role too
   AND (NOT eventName LIKE 'Tag%'
        OR NOT is_infrastructure_tool()
-          AND array_any_match(json_get_array(requestParameters, 'tags'), t -> NOT t ->> 'key' LIKE 'AKIA%'))
+          AND array_any_match(coalesce(json_get_array(requestParameters, 'tags'), make_array(json_get_json(requestParameters, 'tags'))), t -> NOT t ->> 'key' LIKE 'AKIA%'))
   AND (userIdentity.type = 'IAMUser' AND requestParameters ->> 'userName' = userIdentity.userName
        -- who made a console of a key of the user
        OR userIdentity.type = 'FederatedUser' AND requestParameters ->> 'userName' = userIdentity.sessionContext.sessionIssuer.userName

@@ -3,7 +3,7 @@
 -- tags            = ["attack.impact", "attack.t1531", "attack.t1490"]
 -- remedy          = "Ask the owner of the resource. If nobody can say: take the policy off while somebody may (a queue is unlocked by sts:AssumeRoot with SQSUnlockQueuePolicy), and contain the writer."
 -- false_positives = "Responders who stop the use of a resource."
--- description     = "Who wants a ransom, or time, denies everybody what the data is for: to read a secret, restore a backup, or do anything at all with a queue, table, file system or repository. Policies that guard deny it under a condition, or deny that something is deleted. Those of buckets and keys have rules of their own."
+-- description     = "Who wants a ransom, or time, denies everybody, or everybody else, what the data is for: to read a secret, restore a backup, or do anything at all with a queue, table, file system or repository. Policies that guard deny it under another condition, or deny that something is deleted. Those of buckets and keys have rules of their own."
 SELECT eventTime,
        eventName,
        eventSource,
@@ -20,9 +20,15 @@ WHERE eventSource IN ('secretsmanager.amazonaws.com', 'dynamodb.amazonaws.com', 
         coalesce(json_get_array(coalesce(requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue', requestParameters ->> 'policy'), 'Statement'),
                  make_array(json_get_json(coalesce(requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters -> 'attributes' ->> 'Policy', requestParameters ->> 'attributeValue', requestParameters ->> 'policy'), 'Statement'))),
         s -> s ->> 'Effect' = 'Deny'
-             AND NOT json_contains(s, 'Condition')
+             AND (regexp_like(coalesce(s ->> 'Condition', ''), '^([{]\s*[}])?$')
+                  -- all but the caller, who then asks for a ransom
+                  OR strpos(s ->> 'Condition', coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)) > 0
+                     AND is_by_hand_or_script()
+                     AND NOT is_infrastructure_tool())
              AND (json_contains(s, 'NotPrincipal')
                   OR regexp_like(s ->> 'Principal', '^[*]$|"AWS"\s*:\s*(\[\s*)?"[*]"'))
-             AND regexp_like(s ->> 'Action', '(?i)(^|")([*]|(secretsmanager|dynamodb|sqs|sns|backup|elasticfilesystem|ecr):[*]|backup:(startrestorejob|start[*]|copyfrombackupvault)|secretsmanager:get(secretvalue|[*]))("|$)'))
+             -- all but one thing is nearly everything
+             AND (json_contains(s, 'NotAction')
+                  OR regexp_like(s ->> 'Action', '(?i)(^|")([*]|(secretsmanager|dynamodb|sqs|sns|backup|elasticfilesystem|ecr):[*]|backup:(startrestorejob|start[*]|copyfrombackupvault)|secretsmanager:get(secretvalue|[*]))("|$)')))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -19,6 +19,6 @@ WHERE regexp_like(eventName, '^Delete(Volume|Function|Stack|Queue|Topic|Secret|L
   AND is_by_hand()
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '5 minutes', INTERVAL '15 minutes')
 HAVING count(*) >= 10
-    OR count(*) FILTER (WHERE regexp_like(eventName, '^Delete(Stack|Repository|Secret|Table|DBInstance|DBCluster|Queue|LogGroup|HostedZone|LoadBalancer|CacheCluster|ServerlessCache|Nodegroup|RestApi|Distribution)$')) >= 5
+    OR count(*) FILTER (WHERE regexp_like(eventName, '^Delete(Stack|Repository|Secret|Table|DBInstance|DBCluster|Queue|LogGroup|HostedZone|LoadBalancer|CacheCluster|ServerlessCache|Nodegroup|RestApi|Distribution[0-9_]*)$')) >= 5
     -- many by one call
     OR sum(CAST(coalesce(array_length(json_get_array(requestParameters, 'names')), array_length(json_get_array(requestParameters, 'terminateWorkspaceRequests'))) AS BIGINT)) >= 20

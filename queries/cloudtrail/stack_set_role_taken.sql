@@ -19,3 +19,5 @@ WHERE eventSource = 'sts.amazonaws.com'
   AND regexp_like(requestParameters ->> 'roleArn', ':role/(.*/)?(AWSCloudFormationStackSetExecutionRole|stacksets-exec-[0-9a-f]+)$')
   AND (errorCode IS NULL OR errorCode LIKE '%AccessDenied%')
   AND userIdentity.invokedBy IS NULL
+  -- of the account from which it comes another one sees little more than this
+  AND sourceIPAddress NOT LIKE '%cloudformation.amazonaws.com'

@@ -26,7 +26,8 @@ WHERE eventSource IN ('elasticloadbalancing.amazonaws.com', 'firehose.amazonaws.
   AND (eventSource <> 'amplify.amazonaws.com'
        OR array_any_match(json_get_array(requestParameters, 'customRules'),
                           c -> c ->> 'source' IN ('/<*>', '</^.*$/>')
-                               AND c ->> 'status' LIKE '30%'
+                               -- a redirect, or the other site's pages under the name of this one
+                               AND (c ->> 'status' LIKE '30%' OR c ->> 'status' = '200')
                                AND c ->> 'target' LIKE 'http%'))
   -- an API that hands its callers on to an address on the web
   AND (eventSource <> 'apigateway.amazonaws.com'
