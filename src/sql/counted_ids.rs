@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::alias::AliasGenerator;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, Result};
+use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
     Aggregate, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Projection, ReturnFieldArgs, ScalarFunctionArgs,
     ScalarUDF, ScalarUDFImpl, Signature, Volatility,
@@ -45,37 +46,85 @@ impl OptimizerRule for CountedIds {
 
 fn by_number(aggregate: Aggregate, names: &AliasGenerator) -> Result<Transformed<LogicalPlan>> {
     let of = aggregate.input.schema().clone();
-    let (number, text) = (ScalarUDF::new_from_impl(Part::numbers()), ScalarUDF::new_from_impl(Part::texts()));
-    let (mut functions, mut counted) = (Vec::new(), Vec::new());
-    for function in &aggregate.aggr_expr {
-        let Some((call, id)) = count_of_ids(function, &of) else {
+    let counted: Vec<_> = aggregate.aggr_expr.iter().map(|function| count_of_ids(function, &of)).collect();
+    let plan = match counted.as_slice() {
+        [Some(count)] if count.0.params.filter.is_none() => alone(aggregate, count, names)?,
+        some if some.iter().any(Option::is_some) && is_kept_whole(&aggregate) => beside(aggregate, some, names)?,
+        _ => return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate))),
+    };
+    Ok(Transformed::yes(plan))
+}
+
+/// Whether DataFusion keeps in memory what it counts. Where all that is counted is one column's it makes groups of it, which wait on disk
+/// where memory is short.
+fn is_kept_whole(aggregate: &Aggregate) -> bool {
+    let calls = aggregate.aggr_expr.iter().filter_map(|function| match function {
+        Expr::AggregateFunction(call) => Some(call),
+        Expr::Alias(alias) => match alias.expr.as_ref() {
+            Expr::AggregateFunction(call) => Some(call),
+            _ => None,
+        },
+        _ => None,
+    });
+    let mut columns: Vec<&[Expr]> = Vec::new();
+    let mut filters = false;
+    for params in calls.map(|call| &call.params).filter(|params| params.distinct) {
+        filters |= params.filter.is_some();
+        if !columns.contains(&params.args.as_slice()) {
+            columns.push(&params.args);
+        }
+    }
+    filters || columns.len() > 1
+}
+
+/// One count and nothing else: groups of numbers and texts, which wait on disk where memory is short.
+fn alone(aggregate: Aggregate, (call, id): &Count, names: &AliasGenerator) -> Result<LogicalPlan> {
+    let columns = [names.next("__ids"), names.next("__ids")];
+    let parts = [Part::numbers(), Part::texts()].map(|part| ScalarUDF::new_from_impl(part).call(vec![id.clone()]));
+    let keys = parts.into_iter().zip(&columns).map(|(part, name)| part.alias(name)).collect();
+    let groups = LogicalPlan::Aggregate(Aggregate::try_new(aggregate.input.clone(), keys, vec![])?);
+    let counts = columns.map(|name| {
+        let mut call = call.clone();
+        call.params.distinct = false;
+        call.params.args = vec![Expr::Column(Column::new_unqualified(name))];
+        Expr::AggregateFunction(call).alias(names.next("__ids"))
+    });
+    let below = Aggregate::try_new(Arc::new(groups), vec![], counts.into())?;
+    shown(&aggregate, below, &[Some(())])
+}
+
+/// Counts beside others, each in a table of its own.
+fn beside(aggregate: Aggregate, counted: &[Option<Count>], names: &AliasGenerator) -> Result<LogicalPlan> {
+    let parts = [Part::numbers(), Part::texts()].map(ScalarUDF::new_from_impl);
+    let mut functions = Vec::new();
+    for (function, count) in aggregate.aggr_expr.iter().zip(counted) {
+        let Some((call, id)) = count else {
             functions.push(function.clone());
-            counted.push(None);
             continue;
         };
-        let [a, b] = [&number, &text].map(|part| {
-            let (mut call, name) = (call.clone(), names.next("__ids"));
+        functions.extend(parts.iter().map(|part| {
+            let mut call = call.clone();
             call.params.args = vec![part.call(vec![id.clone()])];
-            functions.push(Expr::AggregateFunction(call).alias(&name));
-            Expr::Column(Column::new_unqualified(name))
-        });
-        counted.push(Some(a + b));
-    }
-    if counted.iter().all(Option::is_none) {
-        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+            Expr::AggregateFunction(call).alias(names.next("__ids"))
+        }));
     }
     let below = Aggregate::try_new(aggregate.input.clone(), vec![], functions)?;
-    let mut found = below.schema.columns().into_iter();
-    let shown = counted.into_iter().zip(aggregate.schema.iter()).map(|(sum, (qualifier, field))| {
-        let column = Expr::Column(found.next().expect("each function has a column"));
-        let Some(sum) = sum else { return column };
-        found.next();
-        sum.alias_qualified(qualifier.cloned(), field.name())
+    shown(&aggregate, below, counted)
+}
+
+/// What stands below with the names of what it takes the place of, where two counts are one.
+fn shown<T>(aggregate: &Aggregate, below: Aggregate, counted: &[Option<T>]) -> Result<LogicalPlan> {
+    let mut found = below.schema.columns().into_iter().map(Expr::Column);
+    let mut next = || found.next().expect("each function has a column");
+    let shown = counted.iter().zip(aggregate.schema.iter()).map(|(count, (qualifier, field))| match count {
+        Some(_) => (next() + next()).alias_qualified(qualifier.cloned(), field.name()),
+        None => next(),
     });
     let shown = shown.collect();
-    let plan = Projection::try_new(shown, Arc::new(LogicalPlan::Aggregate(below)))?;
-    Ok(Transformed::yes(LogicalPlan::Projection(plan)))
+    Ok(LogicalPlan::Projection(Projection::try_new(shown, Arc::new(LogicalPlan::Aggregate(below)))?))
 }
+
+type Count = (AggregateFunction, Expr);
 
 /// `count(DISTINCT column)` of a column of ids, and that column.
 fn count_of_ids(function: &Expr, of: &DFSchema) -> Option<(datafusion::logical_expr::expr::AggregateFunction, Expr)> {
@@ -237,8 +286,14 @@ mod tests {
         // 70 made, 40 and 30 and 40 of which ten stand twice, and eight texts
         let counted = answer(&numbered, "SELECT count(DISTINCT eventid) AS ids FROM t").await;
         assert!(counted.contains("| 118 |"), "{counted}");
-        let explained = answer(&numbered, "EXPLAIN SELECT count(DISTINCT eventid) FROM t").await;
-        assert!(explained.contains("id_number"), "{explained}");
+        let explain = async |sql: &str| answer(&numbered, &format!("EXPLAIN {sql}")).await;
+        let alone = explain("SELECT count(DISTINCT eventid) FROM t").await;
+        assert!(alone.contains("groupBy=[[id_number(t.eventid)"), "{alone}");
+        let beside = explain("SELECT count(DISTINCT eventid), count(DISTINCT n) FROM t").await;
+        assert!(beside.contains("count(DISTINCT id_number(t.eventid)"), "{beside}");
+        // DataFusion makes groups of it
+        let of_one = explain("SELECT count(DISTINCT eventid), max(n) FROM t").await;
+        assert!(!of_one.contains("id_number") && of_one.contains("groupBy=[[t.eventid"), "{of_one}");
     }
 
     #[test]
