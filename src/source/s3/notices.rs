@@ -160,8 +160,9 @@ struct Notices {
     waiting: HashMap<String, Vec<Waiting>>,
     reading: JoinSet<(Wanted, Outcome)>,
     receiving: Option<JoinHandle<Received>>,
-    /// When that was begun.
+    /// When that was begun, and whether the queue held more back then: that it has none says nothing.
     asked: Instant,
+    was_held_back: bool,
     troubles: u32,
     /// The queue let us receive once: what is wrong later may be mended while we wait.
     answered: bool,
@@ -195,6 +196,7 @@ impl Notices {
             reading: JoinSet::new(),
             receiving: None,
             asked: now(),
+            was_held_back: false,
             troubles: 0,
             answered: false,
             drained: false,
@@ -264,7 +266,7 @@ impl Notices {
             let pause = self.troubles.checked_sub(1).map(pause);
             // a message is ours from when it was asked for, since nobody says when it was given
             let wait = if self.until_empty || is_held_back { WAIT_MIN } else { (hidden / 4).clamp(WAIT_MIN, POLL) };
-            self.asked = now();
+            (self.asked, self.was_held_back) = (now(), is_held_back);
             self.receiving = Some(tokio::spawn(async move {
                 if let Some(pause) = pause {
                     sleep(pause).await;
@@ -311,7 +313,7 @@ impl Notices {
         if has_no_more && is_held_back {
             self.feed.claims.hurry();
         }
-        self.drained = has_no_more && self.until_empty && !is_held_back;
+        self.drained = has_no_more && self.until_empty && !is_held_back && !self.was_held_back;
         self.received_until = match messages.is_empty() {
             true => Some(clock()),
             false => messages.iter().filter_map(waited_for).min().or(self.received_until),
