@@ -218,13 +218,12 @@ fn number(text: &[u8]) -> Option<u128> {
 mod tests {
     use arrow::array::{Array, Int32Array};
     use arrow::record_batch::RecordBatch;
-    use arrow::util::pretty::pretty_format_batches;
     use datafusion::datasource::MemTable;
     use datafusion::prelude::SessionContext;
-    use futures::TryStreamExt;
 
     use super::*;
-    use crate::sql::{query, session, tests::archive};
+    use crate::sql::session;
+    use crate::sql::tests::{answer, archive};
 
     const IDS: [Option<&str>; 9] = [
         Some("0c5cd0f5-b5d1-4a5e-9b6c-8d0a7a0f0b1e"),
@@ -258,11 +257,6 @@ mod tests {
         let table = MemTable::try_new(batches[0].schema(), vec![batches[..2].to_vec(), batches[2..].to_vec()]).unwrap();
         session.register_table("t", Arc::new(table)).unwrap();
         session
-    }
-
-    async fn answer(session: &SessionContext, sql: &str) -> String {
-        let rows: Vec<RecordBatch> = query(session, sql).await.unwrap().try_collect().await.unwrap();
-        pretty_format_batches(&rows).unwrap().to_string()
     }
 
     #[tokio::test]

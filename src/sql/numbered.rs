@@ -319,13 +319,12 @@ impl Hash for TextOf {
 #[cfg(test)]
 mod tests {
     use arrow::record_batch::RecordBatch;
-    use arrow::util::pretty::pretty_format_batches;
     use datafusion::datasource::MemTable;
     use datafusion::prelude::SessionContext;
-    use futures::TryStreamExt;
 
     use super::*;
-    use crate::sql::{query, session, tests::archive};
+    use crate::sql::session;
+    use crate::sql::tests::{answer, archive};
 
     /// A session with `t`, of 1,000 rows in batches with dictionaries of their own, some of whose names are none.
     fn session_with_names(dir: &std::path::Path) -> SessionContext {
@@ -347,11 +346,6 @@ mod tests {
         let table = MemTable::try_new(batches[0].schema(), vec![batches[..4].to_vec(), batches[4..].to_vec()]).unwrap();
         session.register_table("t", Arc::new(table)).unwrap();
         session
-    }
-
-    async fn answer(session: &SessionContext, sql: &str) -> String {
-        let rows: Vec<RecordBatch> = query(session, sql).await.unwrap().try_collect().await.unwrap();
-        pretty_format_batches(&rows).unwrap().to_string()
     }
 
     #[tokio::test]

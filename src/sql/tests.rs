@@ -30,6 +30,12 @@ pub(super) async fn run(dir: &Path, sql: &str) -> anyhow::Result<String> {
     Ok(lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join("\n"))
 }
 
+/// What a query of a session prints.
+pub(super) async fn answer(session: &SessionContext, sql: &str) -> String {
+    let rows: Vec<_> = query(session, sql).await.unwrap().try_collect().await.unwrap();
+    pretty_format_batches(&rows).unwrap().to_string()
+}
+
 pub(super) async fn check(sql: &str, expected: &str) {
     assert_eq!(run(archive().path(), sql).await.unwrap(), expected, "{sql}");
 }

@@ -136,17 +136,9 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
-    use arrow::record_batch::RecordBatch;
-    use arrow::util::pretty::pretty_format_batches;
-    use datafusion::prelude::SessionContext;
-    use futures::TryStreamExt;
 
-    use crate::sql::{query, session, tests::archive};
-
-    async fn answer(session: &SessionContext, sql: &str) -> String {
-        let rows: Vec<RecordBatch> = query(session, sql).await.unwrap().try_collect().await.unwrap();
-        pretty_format_batches(&rows).unwrap().to_string()
-    }
+    use crate::sql::session;
+    use crate::sql::tests::{answer, archive};
 
     #[tokio::test]
     async fn a_field_is_taken_out_below_the_window_functions() {
