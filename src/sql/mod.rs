@@ -103,6 +103,9 @@ fn open(
     if dir.starts_with("s3:") {
         bail!("an archive in S3 is asked as a copy: `aws s3 sync {} archive`, then --archive archive", dir.display());
     }
+    if matches!(dir.try_exists(), Ok(false)) {
+        bail!("there is no archive {}: `weir run --archive {0}` makes one", dir.display());
+    }
     let dir = dir.canonicalize().with_context(|| format!("opening the archive {}", dir.display()))?;
     let has_table = catalog::tables().any(|table| dir.join(table.name).is_dir());
     if !has_table && !dir.join(PRIVATE).is_dir() {

@@ -161,6 +161,8 @@ async fn a_folder_without_an_archive_is_an_error_that_names_it() {
     let dir = tempfile::tempdir().unwrap();
     let error = session(dir.path()).err().unwrap().to_string();
     assert!(error.contains(" is not an archive"), "{error}");
+    let error = session(&dir.path().join("none")).err().unwrap().to_string();
+    assert!(error.starts_with("there is no archive ") && error.ends_with("/none` makes one"), "{error}");
     let error = session(Path::new("s3://bucket/weir")).err().unwrap().to_string();
     assert!(error.contains("`aws s3 sync s3://bucket/weir archive`"), "{error}");
 }
