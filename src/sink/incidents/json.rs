@@ -16,6 +16,7 @@ struct Shown<'a> {
     score: f64,
     title: &'a str,
     who: Vec<String>,
+    accounts: Vec<String>,
     tactics: Vec<&'a str>,
     first_seen: String,
     last_seen: String,
@@ -50,6 +51,7 @@ struct ShownStep<'a> {
     title: &'a str,
     who: &'a str,
     on: &'a str,
+    accounts: &'a [String],
     count: u64,
     usual: bool,
 }
@@ -70,6 +72,7 @@ impl<'a> From<&'a Told> for Shown<'a> {
             score: hundredths(incident.score),
             title: &incident.lead().title,
             who: incident.who(),
+            accounts: incident.accounts(),
             tactics: incident.tactics.iter().map(|tactic| tactic.as_str()).collect(),
             first_seen: incident.first_seen.to_string(),
             last_seen: incident.last_seen.to_string(),
@@ -101,6 +104,7 @@ fn step(step: &Step) -> ShownStep<'_> {
         title: &step.title,
         who: &step.who,
         on: &step.on,
+        accounts: &step.accounts,
         count: step.count,
         usual: step.is_noise,
     }

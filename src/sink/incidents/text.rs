@@ -132,7 +132,7 @@ fn timeline(story: &Story, width: usize) -> Vec<(String, String)> {
     lines
 }
 
-/// What was done, by whom where there are several, on what, how often.
+/// What was done, by whom and in which account where there are several, on what, how often.
 pub(super) fn deed(step: &Step, story: &Story) -> String {
     let mut text = step.title.clone();
     for (word, name, is_told) in [("by", &step.who, story.has_several_actors()), ("on", &step.on, true)] {
@@ -140,6 +140,7 @@ pub(super) fn deed(step: &Step, story: &Story) -> String {
             text.push_str(&format!(", {word} {name}"));
         }
     }
+    text.push_str(&story.place(step));
     if step.count > 1 {
         text.push_str(&format!("  x{}", step.count));
     }

@@ -94,6 +94,17 @@ impl Incident {
         }
         who
     }
+
+    /// The accounts that its findings are of, each once, in the order of time.
+    pub fn accounts(&self) -> Vec<String> {
+        let mut accounts: Vec<String> = Vec::new();
+        for finding in &self.findings {
+            if !accounts.contains(&finding.account) {
+                accounts.push(finding.account.clone());
+            }
+        }
+        accounts
+    }
 }
 
 /// The incidents in a set of findings, each of which has its terms and an id of its own; the most severe first, of those the highest score. The same

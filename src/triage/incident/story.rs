@@ -7,7 +7,7 @@ use super::entity::Entity;
 use super::risk::{is_evidence, matches};
 use super::tactic::Tactic;
 use super::{Incident, IncidentId, came};
-use crate::finding::{Finding, FindingId};
+use crate::finding::{Finding, FindingId, Resource};
 use crate::time::Timestamp;
 
 /// The parts of a story. Each list has at most [`Story::LINES_MAX`] lines and then says how many more there are.
@@ -45,6 +45,8 @@ pub struct Step {
     pub who: String,
     /// `user/eve`, `user/eve +2`, or nothing.
     pub on: String,
+    /// Where it was done, each once.
+    pub accounts: Vec<String>,
     pub count: u64,
     /// True of what happens all the time, and counts for nothing.
     pub is_noise: bool,
@@ -75,6 +77,13 @@ impl Story {
     /// Whether the timeline has to say who did what.
     pub fn has_several_actors(&self) -> bool {
         self.timeline.windows(2).any(|pair| pair[0].who != pair[1].who)
+    }
+
+    /// Where a step was done, when the timeline has to say that: ` in account 111122223333`, or nothing.
+    pub fn place(&self, step: &Step) -> String {
+        let mut all = self.timeline.iter().flat_map(|step| &step.accounts);
+        let is_told = all.next().is_some_and(|first| all.any(|account| account != first));
+        if is_told { in_accounts(&step.accounts) } else { String::new() }
     }
 
     /// The story of an incident. `identities` are those of all there are, and `false_positives` is what a rule, by its id, is known
@@ -136,8 +145,7 @@ fn what_happened(incident: &Incident) -> String {
     if !addresses.is_empty() {
         text.push_str(&format!(", from {}", listed(&addresses, 3)));
     }
-    let accounts = distinct(incident.findings.iter().map(|finding| finding.account.clone()));
-    text.push_str(&format!(", in account {}: {}", listed(&accounts, 3), lead.title.trim_end_matches('.')));
+    text.push_str(&format!(",{}: {}", in_accounts(&incident.accounts()), lead.title.trim_end_matches('.')));
     if !lead.resources.is_empty() {
         text.push_str(&format!(" ({})", on(&[lead])));
     }
@@ -204,6 +212,7 @@ fn steps(incident: &Incident) -> Vec<Step> {
         title: of[0].title.clone(),
         who: of[0].who(),
         on: on(&of),
+        accounts: accounts_of(&of),
         count: matches(&of),
         is_noise,
     };
@@ -227,31 +236,68 @@ fn next(incident: &Incident) -> Vec<String> {
             None => steps.push((&finding.remedy, vec![finding])),
         }
     }
-    let step = |(remedy, of): (&str, Vec<&Finding>)| match &things(&of)[..] {
-        [] => remedy.to_owned(),
-        [only] => format!("{only}: {remedy}"),
-        [first, rest @ ..] => format!("{first} +{}: {remedy}", rest.len()),
+    let has_several_accounts = incident.accounts().len() > 1;
+    let step = |(remedy, of): (&str, Vec<&Finding>)| {
+        let things = match &things(&of)[..] {
+            [] => String::new(),
+            [only] => only.clone(),
+            [first, rest @ ..] => format!("{first} +{}", rest.len()),
+        };
+        let place = if has_several_accounts { in_accounts(&accounts_of(&of)) } else { String::new() };
+        match format!("{things}{place}").trim_start() {
+            "" => remedy.to_owned(),
+            about => format!("{about}: {remedy}"),
+        }
     };
     steps.into_iter().map(step).collect()
 }
 
 /// What findings were done to, but for who did it and the account as a whole.
 fn things(findings: &[&Finding]) -> Vec<String> {
-    let of = |finding: &Finding| -> Vec<String> {
-        let names = finding.resources.iter().map(|resource| resource.short());
-        names.filter(|name| *name != finding.who() && *name != finding.account).collect()
-    };
-    distinct(findings.iter().flat_map(|finding| of(finding)))
+    let is_told = |finding: &Finding, name: &str| name == finding.who() || name == finding.account;
+    named_once(findings, |finding, name| !is_told(finding, name))
 }
 
 fn on(findings: &[&Finding]) -> String {
-    let all = findings.iter().flat_map(|finding| &finding.resources).map(|resource| resource.short());
     let or_more = if findings.iter().any(|finding| finding.has_more_resources()) { " or more" } else { "" };
-    match &distinct(all)[..] {
+    match &named_once(findings, |_, _| true)[..] {
         [] => String::new(),
         [only] => only.clone(),
         [first, rest @ ..] => format!("{first} +{}{or_more}", rest.len()),
     }
+}
+
+/// The names of the resources that are wanted, each resource once: two accounts may call theirs the same.
+fn named_once(findings: &[&Finding], is_wanted: impl Fn(&Finding, &str) -> bool) -> Vec<String> {
+    let (mut seen, mut names) = (BTreeSet::new(), Vec::new());
+    for &finding in findings {
+        for resource in &finding.resources {
+            let name = resource.short();
+            if is_wanted(finding, &name) && seen.insert((owner(resource, finding), name.clone())) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+/// The account that the ARN names, nothing where an ARN has none, and for other names that of the finding.
+fn owner<'a>(resource: &'a Resource, finding: &'a Finding) -> &'a str {
+    let mut parts = resource.0.splitn(6, ':');
+    match (parts.next(), parts.nth(3)) {
+        (Some("arn"), Some(account)) => account,
+        _ => &finding.account,
+    }
+}
+
+fn accounts_of(findings: &[&Finding]) -> Vec<String> {
+    distinct(findings.iter().map(|finding| finding.account.clone()))
+}
+
+/// ` in account 111122223333`, ` in accounts 111122223333 and 444455556666`.
+fn in_accounts(accounts: &[String]) -> String {
+    let word = if accounts.len() == 1 { "account" } else { "accounts" };
+    format!(" in {word} {}", listed(accounts, 3))
 }
 
 /// What was acted on, by account and Region, and then the entities at most risk.
@@ -355,7 +401,6 @@ fn listed<T: AsRef<str>>(all: &[T], most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Resource;
     use crate::finding::Term;
     use crate::triage::incident::incidents;
     use crate::triage::incident::tests::{at_hour, finding};
@@ -439,6 +484,39 @@ mod tests {
         assert_eq!(story.timeline[1].time, at_hour(1.0));
         assert_eq!(story.timeline[0].finding, attack().findings[0].id, "the first of two");
         assert_eq!(story.timeline[1].tactic, Some(Tactic::Impact));
+    }
+
+    #[test]
+    fn what_was_done_in_several_accounts_is_told_with_them() {
+        let in_account = |account: &str, hour: f64, resource: &str| {
+            let mut found = finding("a/trail", "high", hour, 9.0);
+            found.id = FindingId::new("a/trail", &[Some(account), Some(resource)], 0);
+            found.account = account.into();
+            found.assumed_by = vec!["arn:aws:iam::111122223333:user/eve".into()];
+            found.resources = vec![Resource(resource.into())];
+            found
+        };
+        let story_of = |found: &[Finding]| Story::of(&incidents(found)[0], &Identities::of(&[]), |_| None);
+        // each account has a trail of this name; a bucket is one, whoever sees it
+        let mut found = vec![
+            in_account("222233334444", 0.0, "main"),
+            in_account("333344445555", 0.1, "main"),
+            in_account("222233334444", 0.2, "arn:aws:s3:::logs"),
+            in_account("333344445555", 0.3, "arn:aws:s3:::logs"),
+        ];
+        let story = story_of(&found);
+        let place = " in accounts 222233334444 and 333344445555";
+        assert_eq!((story.timeline[0].on.as_str(), story.place(&story.timeline[0]).as_str()), ("main +2", place));
+        assert_eq!(story.next, [format!("main +2{place}: Ask the owner.")]);
+        assert!(
+            story.what_happened.starts_with("user/bob, with user/eve, in accounts 222233334444 and 333344445555: ")
+        );
+        // what is of the account as a whole
+        found.iter_mut().for_each(|finding| finding.resources = vec![Resource(finding.account.clone())]);
+        assert_eq!(story_of(&found).next, ["in accounts 222233334444 and 333344445555: Ask the owner."]);
+        // of one account it is said once
+        let story = story_of(&found[..1]);
+        assert_eq!((story.place(&story.timeline[0]).as_str(), story.next[0].as_str()), ("", "Ask the owner."));
     }
 
     #[test]
