@@ -79,8 +79,9 @@ pub struct Finding {
     pub account: String,
     pub region: String,
     pub actor: Option<String>,
-    /// Names of the sessions in which a role acted, at most [`Finding::SESSIONS_MAX`], distinct, in the order of their text:
-    /// everybody in IAM Identity Center who has one permission set acts in the same role.
+    /// Names of the sessions in which a role acted, and of the federated users that a user made, at most
+    /// [`Finding::SESSIONS_MAX`], distinct, in the order of their text: everybody in IAM Identity Center who has one permission
+    /// set acts in the same role.
     pub sessions: Vec<String>,
     /// ARNs of those who assumed the role for these sessions, and theirs; the nearest first, at most
     /// [`Finding::ASSUMED_BY_MAX`]; filled by triage.
@@ -309,10 +310,14 @@ impl Finding {
     }
 }
 
-/// What follows the id of a role in the principal id of its session: what whoever assumed it called the session.
+/// What follows the id of a role in the principal id of its session: what whoever assumed it called the session. For a federated
+/// user, whose calls are those of the user who made it, what follows the account.
 pub fn session_name(principal_id: &str) -> Option<&str> {
-    let (role, name) = principal_id.split_once(':')?;
-    (role.starts_with("AROA") && !name.is_empty()).then_some(name)
+    let (of, name) = principal_id.split_once(':')?;
+    let is_account = of.len() == 12 && of.bytes().all(|byte| byte.is_ascii_digit());
+    // AWS's own names have another colon: ACCOUNT:aws:ec2-instance:i-0123
+    let is_federated = is_account && !name.contains(':');
+    ((of.starts_with("AROA") || is_federated) && !name.is_empty()).then_some(name)
 }
 
 /// The permission set that IAM Identity Center made a role for: `AWSReservedSSO_NAME_0123456789abcdef`.
@@ -522,8 +527,17 @@ pub(crate) mod tests {
         assert_eq!(who(&mut found, "arn:aws:iam::111122223333:user/tom"), "role/ops");
         let sso = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Admin_0123456789abcdef/eve@x.org";
         assert_eq!(who(&mut found, sso), "eve@x.org (role/ops)");
-        let names = ["AROAEXAMPLE:eve", "AIDAEXAMPLE", "AROAEXAMPLE", "AROAEXAMPLE:", "111122223333:eve"];
+        let names = ["AROAEXAMPLE:eve", "AIDAEXAMPLE", "AROAEXAMPLE", "AROAEXAMPLE:", "okta:eve"];
         assert_eq!(names.map(session_name), [Some("eve"), None, None, None, None]);
+    }
+
+    #[test]
+    fn a_federated_user_is_named_beside_the_user_who_made_it() {
+        let names = ["111122223333:eve", "111122223333:", "111122223333", "111122223333:aws:ec2-instance:i-0123"];
+        assert_eq!(names.map(session_name), [Some("eve"), None, None, None]);
+        let mut found = one_match("a/b", "arn:aws:iam::111122223333:user/broker", Timestamp(0), "e");
+        found.sessions = vec!["eve".into()];
+        assert_eq!((found.who().as_str(), found.who_in_full().as_str()), ("user/broker", "user/broker in session eve"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Shown<'a> {
     pub account: &'a str,
     pub region: &'a str,
     pub actor: Option<&'a str>,
-    /// Names of the sessions in which a role acted, where there are any.
+    /// Names of the sessions in which a role acted, or of federated users, where there are any.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub sessions: &'a [String],
     /// ARNs of those who assumed the role, the nearest first.
