@@ -73,6 +73,8 @@ fn result(finding: &Finding, rule: usize) -> Value {
             "account": shown.account,
             "region": shown.region,
             "actor": shown.actor,
+            "sessions": shown.sessions,
+            "assumed_by": shown.assumed_by,
             "source_ip": shown.source_ip,
             "first_seen": shown.first_seen,
             "last_seen": shown.last_seen,
@@ -113,6 +115,16 @@ mod tests {
     use super::*;
     use crate::finding::tests::one_match;
     use crate::time::Timestamp;
+
+    #[test]
+    fn who_acted_in_a_role_is_told() {
+        let mut found = one_match("cloudtrail/b", "arn:aws:iam::111122223333:role/ops", Timestamp(0), "e1");
+        found.sessions = vec!["s1".into()];
+        found.assumed_by = vec!["arn:aws:iam::111122223333:user/eve".into()];
+        let result = result(&found, 0);
+        assert_eq!(result["properties"]["sessions"], json!(["s1"]));
+        assert_eq!(result["properties"]["assumed_by"], json!(["arn:aws:iam::111122223333:user/eve"]));
+    }
 
     #[test]
     fn another_implementation_of_the_standard_reads_it() {

@@ -336,6 +336,7 @@ fn product_fields(finding: &Finding, hub: &Hub, cuts: &mut Cuts) -> BTreeMap<Str
         ("last_seen".into(), observed(finding.last_seen).unwrap_or_default()),
         ("actor".into(), finding.actor.clone().unwrap_or_default()),
         ("sessions".into(), finding.sessions.join(" ")),
+        ("assumed_by".into(), finding.assumed_by.join(" ")),
         ("source_ip".into(), finding.source_ip.clone().unwrap_or_default()),
         ("event_ids".into(), event_ids.join(" ")),
         ("tags".into(), finding.tags.join(" ")),

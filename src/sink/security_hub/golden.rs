@@ -70,6 +70,16 @@ fn admin_policy() -> Finding {
     }
 }
 
+#[test]
+fn who_assumed_the_role_is_a_product_field() {
+    let finding = Finding { assumed_by: texts(["arn:aws:iam::111122223333:user/eve"]), ..admin_policy() };
+    let hub = Hub::of(&finding).unwrap();
+    let now = at("2024-08-01T13:40:00Z");
+    let about = About { hub: &hub, first_sent: now, now, state: RecordState::Active };
+    let fields = from_finding(&finding, &about).product_fields;
+    assert_eq!(fields["weir/assumed_by"], "arn:aws:iam::111122223333:user/eve");
+}
+
 fn open_database() -> Finding {
     Finding {
         rule: "vpc_flow/database_port_from_internet".into(),
