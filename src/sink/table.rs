@@ -25,7 +25,7 @@ pub fn write(findings: &[Finding], look: Look, out: &mut dyn Write) -> io::Resul
     let accounts: BTreeSet<&str> = findings.iter().map(|finding| finding.account.as_str()).collect();
     let narrow = width < 140;
     let mut header =
-        vec![if narrow { "PRI" } else { "PRIORITY" }, "SEVERITY", "TITLE", "WHO", "FROM", "ON", "WHEN", "COUNT"];
+        vec![if narrow { "PRI" } else { "PRIORITY" }, "SEVERITY", "TITLE", "WHO", "FROM", "ON", "WHEN (UTC)", "COUNT"];
     let mut rows: Vec<Vec<String>> = findings.iter().map(row).collect();
     // with less there is room for the id alone, by which `--explain` tells the account too
     if accounts.len() > 1 && width >= 120 {
@@ -238,6 +238,7 @@ mod tests {
         for part in ["medium", "Something was changed", "user/bob", "192.0.2.7", "user/eve", "1970-01-01 23:59:59"] {
             assert!(text.contains(part), "{part} in {text}");
         }
+        assert!(text.contains("  WHEN (UTC)  "), "{text}");
         assert!(!text.contains("ACCOUNT") && text.lines().all(|line| line == line.trim_end()), "{text}");
         assert_eq!(shown(&[], Look::default()), "no findings\n");
     }

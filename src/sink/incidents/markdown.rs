@@ -14,7 +14,7 @@ pub fn write(incidents: &[Told], out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        "| score | severity | what | who | tactics | findings | when | id |\n|---|---|---|---|---|---|---|---|"
+        "| score | severity | what | who | tactics | findings | when (UTC) | id |\n|---|---|---|---|---|---|---|---|"
     )?;
     for Told { incident, .. } in incidents {
         writeln!(
@@ -39,7 +39,7 @@ fn story(Told { incident, story }: &Told, out: &mut dyn Write) -> io::Result<()>
     let why = story.why_now.iter().map(|(bits, why)| format!("{bits:+.1} bits: {why}")).collect();
     list("Why now", why, "-", out)?;
     list("How unusual", or_nothing(&story.how_unusual, "no finding says how rare it is"), "-", out)?;
-    writeln!(out, "\n### Timeline\n\n| time | finding | tactic | what |\n|---|---|---|---|")?;
+    writeln!(out, "\n### Timeline\n\n| time (UTC) | finding | tactic | what |\n|---|---|---|---|")?;
     for step in &story.timeline {
         let tactic = step.tactic.map_or("-", |tactic| tactic.as_str());
         let (time, id) = (clock(step.time), step.finding.short());

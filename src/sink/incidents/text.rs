@@ -33,7 +33,7 @@ pub fn table(incidents: &[Incident], look: Look, out: &mut dyn Write) -> io::Res
         true => table.enforce_styling(),
         false => table.force_no_tty(),
     };
-    let mut header = vec!["SCORE", "SEVERITY", "WHAT", "WHO", "TACTICS", "FINDINGS", "WHEN", "ID"];
+    let mut header = vec!["SCORE", "SEVERITY", "WHAT", "WHO", "TACTICS", "FINDINGS", "WHEN (UTC)", "ID"];
     if is_narrow {
         header.remove(TACTICS);
     }
@@ -99,7 +99,7 @@ pub fn story(told: &Told, look: Look, out: &mut dyn Write) -> io::Result<()> {
         story.why_now.iter().map(|(bits, why)| (format!("{bits:>+5.1}  "), why.clone())).collect(),
     )?;
     part("How unusual", marked("- ", &or_nothing(&story.how_unusual, "no finding says how rare it is")))?;
-    part("Timeline", timeline(story, width))?;
+    part("Timeline, in UTC", timeline(story, width))?;
     part("What is touched", marked("- ", &story.touched))?;
     if !story.related.is_empty() {
         part("Before and after", marked("- ", &story.related))?;
@@ -198,7 +198,7 @@ mod tests {
             String::from_utf8(out).unwrap()
         };
         let narrow = shown(80);
-        for word in ["administrator", "credentials", "1970-01-01", "user/bob"] {
+        for word in ["administrator", "credentials", "1970-01-01", "user/bob", "WHEN (UTC)"] {
             assert!(narrow.contains(word), "{word} in {narrow}");
         }
         assert!(narrow.lines().all(|line| line.chars().count() <= 80) && !narrow.contains("TACTICS"), "{narrow}");
