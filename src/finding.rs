@@ -231,6 +231,11 @@ impl Finding {
         self.resources.len() >= max
     }
 
+    /// The title as it stands within a sentence: those that GuardDuty gave end with a full stop.
+    pub fn said(&self) -> &str {
+        self.title.trim_end_matches('.')
+    }
+
     /// The actor as people say it: `role/name`, `user/name`, `root`, or whatever the log calls it. People who act in a role
     /// come before it (`eve@example.com (AdministratorAccess)`, `eve@example.com +2 (role/ops)`); the sessions of programs
     /// are left out.

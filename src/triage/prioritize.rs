@@ -213,7 +213,7 @@ pub fn explanation(finding: &Finding) -> String {
         [] => who,
         assumers => format!("{who}, assumed by {}", assumers.join(", by ")),
     };
-    let mut text = format!("{}: by {who}", finding.title.trim_end_matches('.'));
+    let mut text = format!("{}: by {who}", finding.said());
     let addresses = finding.addresses();
     if !addresses.is_empty() {
         text.push_str(&format!(" from {}", addresses.join(", ")));

@@ -231,7 +231,7 @@ pub fn reasons(
                     reason.bits += bits;
                     reason.why.push_str(&format!("; {why}"));
                 }
-                None => drop(reasons.insert(rule, Reason { bits, what: part.best.title.clone(), why })),
+                None => drop(reasons.insert(rule, Reason { bits, what: part.best.said().to_owned(), why })),
             }
         }
     }

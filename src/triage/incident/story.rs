@@ -96,7 +96,7 @@ impl Story {
         let rules = one_of_each_rule(incident);
         let benign = rules.iter().filter_map(|finding| {
             let text = false_positives(&finding.rule).filter(|text| !text.is_empty())?;
-            Some(format!("{}: {text}", finding.title))
+            Some(format!("{}: {text}", finding.said()))
         });
         let mut timeline = steps(incident);
         let steps_left_out = timeline.len().saturating_sub(Story::LINES_MAX);
@@ -145,7 +145,7 @@ fn what_happened(incident: &Incident) -> String {
     if !addresses.is_empty() {
         text.push_str(&format!(", from {}", listed(&addresses, 3)));
     }
-    text.push_str(&format!(",{}: {}", in_accounts(&incident.accounts()), lead.title.trim_end_matches('.')));
+    text.push_str(&format!(",{}: {}", in_accounts(&incident.accounts()), lead.said()));
     if !lead.resources.is_empty() {
         text.push_str(&format!(" ({})", on(&[lead])));
     }
@@ -182,8 +182,8 @@ fn how_unusual(rules: &[&Finding]) -> Vec<String> {
     for finding in rules {
         let Some(rarity) = finding.terms.iter().find(|term| term.name == "rarity") else { continue };
         match words.iter_mut().find(|(_, why, _)| *why == rarity.why) {
-            Some((_, _, titles)) => titles.push(&finding.title),
-            None => words.push((rarity.bits, &rarity.why, vec![&finding.title])),
+            Some((_, _, titles)) => titles.push(finding.said()),
+            None => words.push((rarity.bits, &rarity.why, vec![finding.said()])),
         }
     }
     // what was never seen before comes first
@@ -209,7 +209,7 @@ fn steps(incident: &Incident) -> Vec<Step> {
         time: came(of[0]),
         finding: of[0].id,
         tactic: Tactic::of(&of[0].tags),
-        title: of[0].title.clone(),
+        title: of[0].said().to_owned(),
         who: of[0].who(),
         on: on(&of),
         accounts: accounts_of(&of),
@@ -359,7 +359,7 @@ fn related(incident: &Incident, identities: &Identities) -> Vec<String> {
     others.sort_by_key(|(other, _)| (other.first_seen, other.id));
     let line = |(other, names): &(&Incident, Vec<String>)| {
         let id = &other.id.to_string()[..8];
-        let (severity, title) = (other.severity, &other.lead().title);
+        let (severity, title) = (other.severity, other.lead().said());
         format!("{id}, {severity}, from {}: {title}; by {}", other.first_seen, listed(names, 3))
     };
     let mut lines: Vec<String> = others.iter().map(line).collect();
@@ -443,6 +443,18 @@ mod tests {
         assert_eq!(story.next, ["user/eve +1: Ask the owner.", "Call them."]);
         assert_eq!(story.events, ["e"]);
         assert_eq!(story.touched[0], "account 111122223333, us-east-1: user/eve and user/tom");
+    }
+
+    #[test]
+    fn a_title_that_ends_with_a_full_stop_goes_on_without_it() {
+        let mut found = attack().findings;
+        found[0].title = "Credentials were used elsewhere.".into();
+        found[0].terms.push(Term { name: "rarity", bits: 2.0, why: "in 1 of 7 hours".into() });
+        let story = Story::of(&incidents(&found)[0], &Identities::of(&[]), |_| Some("Terraform."));
+        assert_eq!(story.timeline[0].title, "Credentials were used elsewhere");
+        assert!(story.why_now[0].1.starts_with("Credentials were used elsewhere: "), "{story:?}");
+        assert!(story.how_unusual.iter().any(|line| line.ends_with("Credentials were used elsewhere")), "{story:?}");
+        assert_eq!(story.benign[0], "Credentials were used elsewhere: Terraform.");
     }
 
     #[test]
