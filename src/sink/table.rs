@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
@@ -195,12 +196,25 @@ pub fn explain(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "\ntags: {}\nnext: {}", finding.tags.join(" "), finding.remedy)
 }
 
+/// What is not seen, or turns the direction of text: with it two names look the same, or one name holds another text. Joiners
+/// and marks of writing from right to left are among them, tags too.
+const INVISIBLE: [RangeInclusive<char>; 11] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{61c}'..='\u{61c}',
+    '\u{115f}'..='\u{1160}',
+    '\u{180b}'..='\u{180f}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{3164}'..='\u{3164}',
+    '\u{feff}'..='\u{feff}',
+    '\u{fff9}'..='\u{fffb}',
+    '\u{e0000}'..='\u{e007f}',
+];
+
 /// Text that cannot steer a terminal: control, direction and invisible characters become `\u{..}`.
 pub fn plain(text: &str) -> String {
-    let steers = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let steers = |character: char| character.is_control() || INVISIBLE.iter().any(|range| range.contains(&character));
     if !text.contains(steers) {
         return text.to_owned();
     }
@@ -283,6 +297,15 @@ mod tests {
     fn escape_sequences_in_a_name_do_not_reach_the_terminal() {
         let text = shown(&[one_match("a/b", "x\u{1b}[31m", Timestamp(0), "e")], Look::default());
         assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+
+    #[test]
+    fn what_is_not_seen_is_shown() {
+        // a soft hyphen, a word joiner, a Hangul filler and a tag
+        for hidden in ['\u{ad}', '\u{2060}', '\u{3164}', '\u{e0041}'] {
+            assert_eq!(plain(&format!("ad{hidden}min")), format!("ad{}min", hidden.escape_unicode()));
+        }
+        assert_eq!(plain("Jürgen 花子 مها"), "Jürgen 花子 مها");
     }
 
     #[test]
