@@ -4,7 +4,7 @@
 -- tags            = ["attack.defense_evasion", "attack.persistence", "attack.t1078.004", "attack.t1550.001", "attack.t1036"]
 -- remedy          = "Ask the owner whether the program was moved. If not: find the AssumeRole call of this session and who made it, revoke the role's sessions, and undo what the session did."
 -- false_positives = "A program that was moved, or whose egress changed: told on the first day."
--- description     = "Deeds that give access, enter machines, run code, share or destroy, by a role that did such on three days of a week. What else is told of these weighs less as soon as it is a habit, and who copies the user agent of the program and assumes its role has its habits. Compared are the network, as the first two numbers of the address, and the session's name without its numbers, with those of the ten latest days and networks, or names. Where these are many, as of runners and functions that come from everywhere, a new one says nothing."
+-- description     = "Deeds that give access, enter machines, run code, share or destroy, by a role that did such on three days of a week. What else is told of these weighs less as soon as it is a habit, and who copies the user agent of the program and assumes its role has its habits. Compared are the network, as the first two numbers of the address, and the session's name without its numbers, with those of the ten latest days and networks, or names. Where these are many, as of runners and functions that come from everywhere, a new one says nothing; of a role that a token of a service of pipelines gives, less than five say nothing yet."
 SELECT eventTime,
        eventName,
        eventSource,
@@ -30,6 +30,11 @@ FROM (SELECT *,
       WINDOW week AS (PARTITION BY account, userIdentity.sessionContext.sessionIssuer.arn
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE days >= 3
+  -- runners of a service of pipelines come from everywhere, two of them by chance from one network, and each workflow names its sessions:
+  -- of them five say what three say of others
+  AND (coalesce(userIdentity.sessionContext.webIdFederationData.federatedProvider, '') NOT LIKE '%:oidc-provider/%'
+       OR userIdentity.sessionContext.webIdFederationData.federatedProvider LIKE '%:oidc-provider/oidc.eks.%'
+       OR least(array_length(networks), array_length(names)) >= 5)
   AND (array_length(array_positions(array_transform(networks, v -> substr(v, 7)), regexp_replace(sourceIPAddress, '^([0-9]+[.][0-9]+|[0-9a-f]+:[0-9a-f]+)[.:].*$', '\1'))) = 1
        AND (array_length(array_distinct(array_transform(networks, v -> substr(v, 7)))) < 3
             OR 5 * array_length(array_distinct(array_transform(networks, v -> substr(v, 7)))) <= 2 * array_length(networks))
