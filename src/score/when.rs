@@ -9,10 +9,13 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
 }
 
 /// Reads `2014-02-14 14:30:00`, RFC 3339 and what is near to them: a `/` for a `-`, no seconds, offsets without a colon or
-/// behind a blank, `UTC` at the end. What has no offset is taken for UTC. A year has four digits: `03/04/24` may be any of
-/// three days.
+/// behind a blank, `UTC` at the end; and `14.02.2014 14:30`, where dots say that the day is first. What has no offset is
+/// taken for UTC. A year has four digits: `03/04/24` may be any of three days.
 pub(super) fn written(text: &str) -> Option<Timestamp> {
     let text = text.strip_suffix("UTC").or_else(|| text.strip_suffix("GMT")).unwrap_or(text).trim_ascii_end();
+    if let Some(text) = year_first(text) {
+        return written(&text);
+    }
     let year = text.as_bytes().get(..4)?;
     if !year.iter().all(u8::is_ascii_digit) {
         return None;
@@ -27,6 +30,14 @@ pub(super) fn written(text: &str) -> Option<Timestamp> {
         let seconds = if time.len() == 5 { ":00" } else { "" };
         Timestamp::parse(&format!("{day}T{time}{seconds}{offset}"))
     })
+}
+
+/// What begins with `14.02.2014`, with `2014-02-14` in its place.
+fn year_first(text: &str) -> Option<String> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let bytes = date.as_bytes();
+    let is_dotted = bytes[2] == b'.' && bytes[5] == b'.' && bytes[6..].iter().all(u8::is_ascii_digit);
+    is_dotted.then(|| format!("{}-{}-{}{rest}", &date[6..], &date[3..5], &date[..2]))
 }
 
 /// A time of day, and its offset as RFC 3339 has it.
@@ -111,6 +122,9 @@ mod tests {
             "2014/02/14 14:30:00",
             "2014/02/14 14:30",
             "2014/02/14 14:30:00.000",
+            "14.02.2014 14:30",
+            "14.02.2014 14:30:00",
+            "14.02.2014 15:30:00 +0100",
             "1392388200",
             "1392388200.0",
             "1392388200000",
@@ -131,6 +145,9 @@ mod tests {
             "2014-02-14 14:30:0x",
             "2014/02-14 14:30",
             "02/14/2014 14:30",
+            "02.14.2014 14:30",
+            "14.02.14 14:30",
+            "é.02.2014 14:30",
             "03/04/24",
             "03-04-24",
             "NaN",

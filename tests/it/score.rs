@@ -73,7 +73,8 @@ fn a_row_that_cannot_be_read_is_named_and_counted_and_keeps_its_place() {
 #[test]
 fn of_many_rows_that_cannot_be_read_the_first_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let rows: String = (0..500).map(|row| if row % 5 == 0 { "1722470400,\n" } else { "1722470400,1\n" }).collect();
+    let value = |row: u32| if row.is_multiple_of(5) { "" } else { "1" };
+    let rows: String = (0..500).map(|row| format!("{},{}\n", 1_722_470_400 + row * 60, value(row))).collect();
     fs::write(folder.path().join("gaps.csv"), format!("timestamp,value\n{rows}")).unwrap();
     let output = weir(&["score", "series", "gaps.csv"], folder.path());
     assert_eq!((code(&output), scores(&text(&output.stdout)).len()), (0, 500));
@@ -311,6 +312,14 @@ fn what_is_too_short_to_be_scored_and_what_is_out_of_order_is_said() {
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
     fs::write(folder.path().join("m.csv"), metric(150, 100)).unwrap();
     assert_eq!(text(&weir(&["score", "series", "m.csv"], folder.path()).stderr), "");
+
+    // two metrics, row by row
+    let of_both: String = metric(150, 100).split_inclusive('\n').skip(1).map(|row| row.repeat(2)).collect();
+    fs::write(folder.path().join("m.csv"), format!("timestamp,value\n{of_both}")).unwrap();
+    let output = weir(&["score", "series", "m.csv"], folder.path());
+    assert_eq!(code(&output), 0);
+    let why = "weir: m.csv: 150 of 300 rows are no later than one before them: they are scored as one metric";
+    assert!(text(&output.stderr).starts_with(why), "{}", text(&output.stderr));
 
     fs::write(folder.path().join("e.csv"), "a,b,1000\na,b,1\na,c,1000\na,d,1001\n").unwrap();
     let output = weir(&["score", "edges", "e.csv"], folder.path());

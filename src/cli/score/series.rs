@@ -14,6 +14,11 @@ use crate::cli::output::{self, Failure, OrFail};
 use crate::decode::line::read_line;
 use crate::score::series::{Columns, Scorer, WARM_UP};
 use crate::source::file;
+use crate::time::Timestamp;
+
+/// Where one in so many rows has a time that came before, the file is said to hold more than one metric: a clock that is
+/// put back for an hour repeats fewer.
+const REPEATED_SHARE: u64 = 10;
 
 #[derive(Args)]
 pub struct Series {
@@ -166,6 +171,7 @@ fn rows<R: io::Read>(
 ) -> io::Result<()> {
     let mut scorer = Scorer::new();
     let (mut line, mut rows, mut bad_rows) = (Vec::new(), 0, 0);
+    let (mut latest, mut repeated) = (Timestamp(i64::MIN), 0);
     writeln!(out, "timestamp,anomaly_score")?;
     for number in 2u64.. {
         if !reader.buffer().contains(&b'\n') {
@@ -186,11 +192,18 @@ fn rows<R: io::Read>(
         }
         rows += 1;
         let row = columns.read(text, rows);
-        let score = row.point.map(|(time, value)| scorer.score(time, value)).unwrap_or_else(|why| {
-            say_bad(bad_rows, format_args!("weir: {name}:{number}: {why}"));
-            bad_rows += 1;
-            0.0
-        });
+        let score = match row.point {
+            Ok((time, value)) => {
+                repeated += u64::from(time <= latest);
+                latest = latest.max(time);
+                scorer.score(time, value)
+            }
+            Err(why) => {
+                say_bad(bad_rows, format_args!("weir: {name}:{number}: {why}"));
+                bad_rows += 1;
+                0.0
+            }
+        };
         let mark = if row.timestamp.contains(',') { "\"" } else { "" };
         writeln!(out, "{mark}{}{mark},{score}", row.timestamp)?;
     }
@@ -198,6 +211,11 @@ fn rows<R: io::Read>(
     counts.bad_rows += bad_rows;
     if bad_rows > 0 && bad_rows == rows {
         unread(counts, &anyhow!("{name}: no row could be read"));
+    }
+    if repeated * REPEATED_SHARE >= rows && repeated > 0 {
+        output::say(format_args!(
+            "weir: {name}: {repeated} of {rows} rows are no later than one before them: they are scored as one metric; where there are several, give each a file, and rows in the order of their times"
+        ));
     }
     if scorer.is_warming_up() {
         output::say(format_args!(

@@ -27,11 +27,11 @@ pub struct Row<'a> {
 
 impl Columns {
     /// Finds the columns in a header line, in any case. Times are under `timestamp`, a name like it, or none in front;
-    /// values under `wanted`, or else under `value` or the only other name. Commas separate them; semicolons or
-    /// tabulators where there is no comma. `None` where there are no such values, or a name is a number.
+    /// values under `wanted`, or else under `value` or the only other name. Commas separate them; semicolons,
+    /// tabulators or bars where there is no comma. `None` where there are no such values, or a name is a number.
     pub fn of(header: &str, wanted: Option<&str>) -> Option<Columns> {
         let header = header.trim_start_matches('\u{feff}');
-        let separator = [',', ';', '\t'].into_iter().find(|mark| header.contains(*mark)).unwrap_or(',');
+        let separator = [',', ';', '\t', '|'].into_iter().find(|mark| header.contains(*mark)).unwrap_or(',');
         let names: Vec<&str> = fields(header, separator).collect();
         if names.iter().any(|name| name.parse::<f64>().is_ok()) {
             return None;
@@ -51,7 +51,8 @@ impl Columns {
         Some(Columns { separator, timestamp, value: value? })
     }
 
-    /// Reads a line, which is the row of this `number`: without times, each row is a second after the one before.
+    /// Reads a line, which is the row of this `number`: without times, each row is a second after the one before. Between
+    /// semicolons a comma is the mark of a fraction.
     pub fn read<'a>(&self, line: &'a str, number: u64) -> Row<'a> {
         let (mut timestamp, mut value) = (Cow::Borrowed(""), "");
         for (place, field) in fields(line, self.separator).enumerate() {
@@ -69,7 +70,10 @@ impl Columns {
                 Some(Timestamp(number as i64 * MICROS_PER_SECOND))
             }
         };
-        let finite = value.parse::<f64>().ok().filter(|value| value.is_finite());
+        // spreadsheets put semicolons between numbers where these have commas within
+        let number =
+            if self.separator == ';' { value.replacen(',', ".", 1).parse::<f64>() } else { value.parse::<f64>() };
+        let finite = number.ok().filter(|value| value.is_finite());
         let point = match (time, finite) {
             (_, None) => Err(format!("`{value}` is not a number")),
             (None, _) => Err(format!("`{timestamp}` is not a time")),
@@ -113,6 +117,7 @@ mod tests {
         assert_eq!(of("timestamp,count"), columns(',', Some(0), 1));
         assert_eq!(of("Time;cpu"), columns(';', Some(0), 1));
         assert_eq!(of("cpu\ttime"), columns('\t', Some(1), 0));
+        assert_eq!(of("timestamp|value"), columns('|', Some(0), 1));
         assert_eq!(of(",cpu"), columns(',', Some(0), 1));
         assert_eq!(of("\tcpu"), columns('\t', Some(0), 1));
         assert_eq!(of("cpu"), columns(',', None, 0));
@@ -139,6 +144,11 @@ mod tests {
         assert_eq!(read("\"web,2014-02-14 14:30:00,1").timestamp, "2014-02-14 14:30:00");
         let tabbed = Columns::of("time\tcpu", None).unwrap();
         assert_eq!(tabbed.read("2014-02-14 14:30:00\t-1.5", 1), good);
+        let of_spreadsheet = Columns::of("time;cpu", None).unwrap();
+        assert_eq!(of_spreadsheet.read("2014-02-14 14:30:00;-1,5", 1), good);
+        assert_eq!(of_spreadsheet.read("2014-02-14 14:30:00;-1.5", 1), good);
+        assert!(of_spreadsheet.read("2014-02-14 14:30:00;1.234,5", 1).point.is_err());
+        assert!(tabbed.read("2014-02-14 14:30:00\t1,234", 1).point.is_err(), "a fraction, or thousands");
         let untimed = Columns::of("cpu", None).unwrap();
         assert_eq!(untimed.read("3", 7), Row { timestamp: "7".into(), point: Ok((Timestamp(7_000_000), 3.0)) });
     }
