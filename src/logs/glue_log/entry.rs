@@ -148,11 +148,9 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
         if let Some(message) = rest.strip_prefix(':') {
             found.logger = Some(word);
             at = line.len() - message.trim_start().len();
-        } else if rest.starts_with(" (")
-            && let Some(close) = rest.find("): ")
-        {
+        } else if let Some(message) = behind_place(rest) {
             found.logger = Some(word);
-            at += class + close + 3;
+            at = line.len() - message.len();
         } else if let Some(message) = rest.strip_prefix(" - ")
             && word.contains('.')
         {
@@ -168,6 +166,21 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
     }
     found.message = at;
     Some(found)
+}
+
+/// The message behind the place in a program that stands behind a class: ` (Logging.scala:logInfo(25)): message`, or with the dash of
+/// Hadoop's pattern for the colon. What else stands in brackets is the message's own.
+fn behind_place(rest: &str) -> Option<&str> {
+    const ENDS: [&str; 5] = [".scala", ".java", ".kt", ".groovy", ".py"];
+    let inside = rest.strip_prefix(" (")?;
+    let (word, behind) = inside.split_at(inside.find(char::is_whitespace).unwrap_or(inside.len()));
+    let (place, message) = match word.strip_suffix(':') {
+        Some(place) => (place, behind.strip_prefix(' ').unwrap_or(behind)),
+        None => (word, behind.strip_prefix(" - ")?),
+    };
+    let (file, _) = place.strip_suffix(')')?.split_once(':')?;
+    // `?` where a logger was told not to look for places
+    (file == "?" || ENDS.iter().any(|end| file.ends_with(end))).then_some(message)
 }
 
 /// Spark's progress bar.
@@ -493,6 +506,18 @@ mod tests {
             Some("glue.ProcessLauncher"),
             "postprocessing",
         );
+        check(
+            "2024-05-01 12:00:01,123 INFO  [main] util.X (X.java:run(12)) - from Hadoop",
+            "INFO",
+            Some("main"),
+            Some("util.X"),
+            "from Hadoop",
+        );
+        for message in
+            ["Loaded (3 tables) of the source (s3): done", "Partition (day=1): 5 rows are missing", "Sent (a.b:1): x"]
+        {
+            check(&format!("2024-05-01 12:00:01,123 INFO {message}"), "INFO", None, None, message);
+        }
         check("2024-05-01 12:00:01,123 [main] INFO  a.b.C - started", "INFO", Some("main"), Some("a.b.C"), "started");
         check("2024-05-01 12:00:01.123Z ERROR [x-1] a.b - msg", "ERROR", Some("x-1"), Some("a.b"), "msg");
         check("2024-05-01 12:00:01 INFO Stopping - now", "INFO", None, None, "Stopping - now");

@@ -13,10 +13,10 @@ pub fn resume(bytes: &[u8], from: usize) -> Option<usize> {
 
 /// The same behind what is damaged at `here`, where also an object is one to go on at that begins as it did: with the same key, or a
 /// line that is indented as far. So begin the items of one list. What is nested too deeply has such a key at each level. Behind an
-/// envelope of CloudWatch Logs so is one that begins as its log events do.
+/// envelope of CloudWatch Logs, or an answer that is printed, so is one that begins as its log events do.
 pub(super) fn resume_behind(bytes: &[u8], here: usize, reason: &str) -> Option<usize> {
     let key = first_key(&bytes[here..]);
-    let key_of_event = cloudwatch::key_of_log_events(&bytes[here..]);
+    let key_of_event = cloudwatch::key_of_log_events(&bytes[here..]).or_else(|| key_of_items(&bytes[here..]));
     let is_nested = reason == walk::TOO_DEEP;
     // no further back than the blanks, or a text of one line would be searched for each of its records
     let blanks = bytes[..here].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
@@ -49,6 +49,16 @@ pub(super) fn first_key(object: &[u8]) -> Option<&[u8]> {
     let rest = object.strip_prefix(b"{")?.trim_ascii_start().strip_prefix(b"\"")?;
     let length = rest.iter().take(64).position(|&byte| byte == b'"')?;
     rest[length + 1..].trim_ascii_start().starts_with(b":").then_some(&rest[..length])
+}
+
+/// The first key of the items of the list that an object begins with, as `aws logs get-log-events` and `aws sqs receive-message` print
+/// theirs. Of others, as the resources of a record are, none is read alone.
+fn key_of_items(object: &[u8]) -> Option<&[u8]> {
+    const LISTS: [&[u8]; 2] = [b"\"events\"", b"\"Messages\""];
+    let inside = object.strip_prefix(b"{")?.trim_ascii_start();
+    let list = LISTS.iter().find_map(|name| inside.strip_prefix(*name))?;
+    let items = list.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"[")?;
+    first_key(items.trim_ascii_start())
 }
 
 const NAMES_OF_ENVELOPES: &[&[u8]] = &[

@@ -424,6 +424,12 @@ impl Parser<'_> {
             Arc::new(Context { reported_by: Some(reported_by), ..context })
         });
         let around = &Around { context: named.as_ref().or(around.context), ..*around };
+        if NAMES_OF_TEXT.contains(&member.name)
+            && around.depth < NESTED_MAX
+            && let Some((at, string)) = texts::alone(member.value)
+        {
+            return Ok(self.string(cursor, string, member.start + at, time, around));
+        }
         cursor.go(member.at);
         match member.value.first() {
             Some(b'{') if member.name == b"ResultSet" && self.result_set(member, around) => Ok(true),
@@ -433,31 +439,38 @@ impl Parser<'_> {
                 let whole = matches!(member.name, b"Records" | b"records" | b"JobRuns" | b"Findings");
                 self.array(cursor, around, depth + 1, whole)
             }
-            Some(b'"') if NAMES_OF_TEXT.contains(&member.name) && around.depth < NESTED_MAX => {
-                // shippers keep a message beside what it was made of
-                let mut latest = self.texts.iter().rev().take(TEXTS_COMPARED);
-                if latest.any(|read| cursor.bytes()[read.clone()] == *member.value) {
-                    return Ok(true);
-                }
-                let mut text = Vec::new();
-                let inside = &member.value[1..member.value.len() - 1];
-                if scalar::unescape(inside, &mut text).is_none() {
-                    return Ok(false);
-                }
-                let is_json = cloudwatch::is_json(&text);
-                if !is_json && !self.message(&text, member.start, time, around) {
-                    return Ok(false);
-                }
-                self.texts.push(member.start..member.start + member.value.len());
-                if !is_json {
-                    return Ok(true);
-                }
-                let context = around.context.cloned().unwrap_or_default();
-                self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
-                Ok(true)
-            }
             _ => Ok(false),
         }
+    }
+
+    /// Reads the records of a string of JSON at `start`, or takes the line of a log that it is. False when it is neither.
+    fn string(
+        &mut self,
+        cursor: &Cursor<'_>,
+        string: &[u8],
+        start: usize,
+        time: Option<Timestamp>,
+        around: &Around<'_>,
+    ) -> bool {
+        // shippers keep a message beside what it was made of
+        let mut latest = self.texts.iter().rev().take(TEXTS_COMPARED);
+        if latest.any(|read| cursor.bytes()[read.clone()] == *string) {
+            return true;
+        }
+        let mut text = Vec::new();
+        if scalar::unescape(&string[1..string.len() - 1], &mut text).is_none() {
+            return false;
+        }
+        let is_json = cloudwatch::is_json(&text);
+        if !is_json && !self.message(&text, start, time, around) {
+            return false;
+        }
+        self.texts.push(start..start + string.len());
+        if is_json {
+            let context = around.context.cloned().unwrap_or_default();
+            self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
+        }
+        true
     }
 
     /// Takes flow records, or an entry of a Glue log, that are the message of an object, as shippers and Firehose pass lines on, and as
@@ -698,7 +711,7 @@ impl Parser<'_> {
 }
 
 /// Members whose text may be a JSON document: LookupEvents, SNS, SQS, Step Functions, shippers, CloudTrail Lake, Splunk,
-/// Elastic, and CloudWatch Logs Insights.
+/// Elastic, CloudWatch Logs Insights, and entries of PutEvents.
 pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
     b"CloudTrailEvent",
     b"Message",
@@ -715,8 +728,10 @@ pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
     b"eventjson",
     b"_raw",
     b"original",
+    b"event.original",
     b"@message",
     b"detail",
+    b"Detail",
 ];
 
 /// Whether a list is one of lists, as the rows of CloudWatch Logs Insights are.

@@ -28,6 +28,24 @@ const PATHS_OF_LINES: [&[&str]; 11] = [
     &["resourceLogs", "scopeLogs", "logRecords", "body", "stringValue"],
 ];
 
+/// The string of JSON that a value is, or that alone is in its list, as the `fields` of a search of Elasticsearch are; and its place there.
+pub(super) fn alone(value: &[u8]) -> Option<(usize, &[u8])> {
+    let inside = match value {
+        [b'"', ..] => return Some((0, value)),
+        [b'[', inside @ .., b']'] => inside.trim_ascii(),
+        _ => return None,
+    };
+    // two of them begin and end with quotes too
+    let text = inside.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let mut is_escaped = false;
+    let is_one = text.iter().all(|byte| {
+        let is_end = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        !is_end
+    });
+    (is_one && !is_escaped).then(|| (value.len() - value[1..].trim_ascii_start().len(), inside))
+}
+
 /// Why an object is not taken apart in search of texts with records: its values would take some times as much memory while it is
 /// looked at.
 pub(super) fn too_large(object: &[u8]) -> Option<&'static str> {
@@ -100,5 +118,23 @@ fn collect_texts<'v>(value: &'v Value, path: &[&str], texts: &mut Vec<&'v str>) 
         }
         (Value::String(text), []) => texts.push(text),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_is_found_alone_or_in_a_list_of_one() {
+        let found =
+            |value: &'static str| alone(value.as_bytes()).map(|(at, string)| (at, str::from_utf8(string).unwrap()));
+        assert_eq!(found(r#""a""#), Some((0, r#""a""#)));
+        assert_eq!(found("[ \"a\\\"b\\\\\" ]"), Some((2, r#""a\"b\\""#)));
+        for other in
+            [r#"["a","b"]"#, r#"["a\\","b"]"#, r#"["]"#, "[1]", "[]", "{}", "7", r#"[["a"]]"#, r#"[{"a":"b"}]"#]
+        {
+            assert_eq!(found(other), None, "{other}");
+        }
     }
 }

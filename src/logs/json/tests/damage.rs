@@ -116,6 +116,27 @@ fn behind_damage_the_next_of_a_list_is_found_by_how_it_begins() {
 }
 
 #[test]
+fn damage_in_what_the_cli_printed_costs_the_damaged_item_only() {
+    let items = |name: &str| {
+        [1, 2, 3].map(|n| serde_json::json!({"at": n, name: event(n)})).map(|item| item.to_string()).join(",\n  ")
+    };
+    for (list, name) in [("events", "message"), ("Messages", "Body")] {
+        let whole = format!("{{\n  \"{list}\": [{}],\n  \"next\": \"f/1\"\n}}\n", items(name));
+        // a quote of the text for want of its backslash, and the end of the whole
+        let quote = whole.find(r#"\"u2\""#).unwrap();
+        let end = whole.find(r#"\"u3\""#).unwrap();
+        let texts = [format!("{}{}", &whole[..quote], &whole[quote + 1..]), whole[..end].to_owned()];
+        for (text, kept) in texts.iter().zip([["id-1", "id-3"], ["id-1", "id-2"]]) {
+            let read = read_text(text);
+            let mut found = ids(&read);
+            found.sort();
+            assert_eq!(found, kept, "{text}");
+            assert!(!read.rejects.is_empty(), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_reject_says_where_and_what() {
     let bad = r#"{"eventName":oops,"eventSource":"x"}"#;
     let text = format!("{}\n{bad}\n{}", event(1), event(2));

@@ -258,6 +258,12 @@ fn a_record_that_is_a_text_is_read_where_exporters_put_it() {
         format!(r#"[{{"logText":{text},"logType":"AWS_CLOUDTRAIL"}}]"#),
         format!(r#"{{"version":"1.1","short_message":"{{}}","full_message":{text},"again":{text}}}"#),
         format!(r#"{{"time":"2024-08-01T11:30:23Z","detail-type":"x","detail":{text}}}"#),
+        // what PutEvents is called with
+        format!(r#"{{"Entries":[{{"Source":"aws.s3","DetailType":"AWS API Call via CloudTrail","Detail":{text}}}]}}"#),
+        // names with dots, and the fields that a search of Elasticsearch gives beside the document or without it
+        format!(r#"{{"@timestamp":"x","event.original":{text}}}"#),
+        format!(r#"{{"hits":{{"hits":[{{"_id":"1","fields":{{"event.original":[{text}],"message":[ {text} ]}}}}]}}}}"#),
+        format!(r#"{{"_source":{{"event":{{"original":{text}}}}},"fields":{{"event.original":[{text}]}}}}"#),
         format!(r#"{{"streams":[{{"stream":{{"job":"x"}},"values":[["1722511823000000000",{text}]]}}]}}"#),
         // beside the same that is known by its name
         format!(r#"{{"message":{text},"attributes":{{"raw":{text}}}}}"#),
@@ -309,6 +315,7 @@ fn csv_may_have_the_records_under_some_names() {
         format!("@timestamp,_index,message\r\n2024-08-01,i,{cell}\r\n"),
         format!("\"id\",\"raw_event\"\n1,{cell}\n"),
         format!("EventId,CloudTrailEvent\n1,{cell}\n"),
+        format!("\"@timestamp\",\"event.original\"\n\"Aug 1, 2024 @ 11:30:23.000\",{cell}\n"),
         format!("message\n{cell}\n"),
         // as Spark writes quotes
         format!("time,message\nx,\"{}\"\n", whole().replace('"', "\\\"")),
