@@ -5,6 +5,7 @@ pub mod tables;
 mod shown;
 pub mod types;
 mod unions;
+mod zones;
 pub mod doubles;
 pub mod decimals;
 pub mod names;
