@@ -336,6 +336,20 @@ async fn a_time_without_a_zone_is_of_utc_beside_one_of_another_zone() {
 }
 
 #[tokio::test]
+async fn a_time_may_be_as_far_as_no_event_is() {
+    check_all(&[
+        ("SELECT eventid FROM cloudtrail WHERE eventTime BETWEEN '2024-08-02' AND '9999-12-31'", "b"),
+        ("SELECT count(*) FROM cloudtrail WHERE eventTime < '9999-12-31T23:59:59Z' AND eventTime > '0001-01-01'", "2"),
+        ("SELECT count(*) FROM cloudtrail WHERE eventTime < timestamp '9999-12-31 00:00:00'", "2"),
+        (
+            "SELECT coalesce(max(eventTime), timestamp '9999-12-31 00:00:00'), timestamp '0001-01-01 00:00' FROM cloudtrail WHERE eventid = 'c'",
+            "9999-12-31T00:00:00Z | 0001-01-01T00:00:00",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_part_of_a_text_is_counted_from_its_end_below_zero() {
     check_all(&[
         (
