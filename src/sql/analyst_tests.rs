@@ -309,6 +309,47 @@ async fn a_time_without_its_zone_is_what_clocks_show_there() {
 }
 
 #[tokio::test]
+async fn a_time_without_a_zone_is_of_utc_beside_one_of_another_zone() {
+    check_all(&[
+        (
+            "SELECT timestamp '2024-08-01 10:00 UTC' AT TIME ZONE 'America/New_York' = timestamp '2024-08-01 10:00', \
+             date_diff('hour', timestamp '2024-08-01 10:00', timestamp '2024-08-01 10:00 America/New_York'), \
+             to_milliseconds(timestamp '2024-08-01 10:00 America/New_York' - timestamp '2024-08-01 10:00'), \
+             timestamp '2024-08-01 10:00 America/New_York' - INTERVAL '1' HOUR < timestamp '2024-08-01 13:30'",
+            "true | 4 | 14400000 | true",
+        ),
+        (
+            "SELECT eventid FROM cloudtrail WHERE eventTime AT TIME ZONE 'America/New_York' \
+             BETWEEN timestamp '2024-08-01 09:59' AND timestamp '2024-08-01 10:01'",
+            "a",
+        ),
+        (
+            "SELECT eventid FROM (SELECT eventid, eventTime AT TIME ZONE 'Asia/Tokyo' AS t FROM cloudtrail) \
+             WHERE t IN (timestamp '2024-08-01 10:00', timestamp '2024-08-02 19:00')",
+            "a",
+        ),
+        // in Pago Pago the day begins at 11:00 of UTC
+        ("SELECT eventid FROM cloudtrail WHERE eventTime AT TIME ZONE 'Pacific/Pago_Pago' > date '2024-08-02'", "b"),
+        ("SELECT eventid FROM cloudtrail WHERE eventTime AT TIME ZONE 'UTC' > timestamp '2024-08-02 09:59'", "b"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_time_may_be_as_far_as_no_event_is() {
+    check_all(&[
+        ("SELECT eventid FROM cloudtrail WHERE eventTime BETWEEN '2024-08-02' AND '9999-12-31'", "b"),
+        ("SELECT count(*) FROM cloudtrail WHERE eventTime < '9999-12-31T23:59:59Z' AND eventTime > '0001-01-01'", "2"),
+        ("SELECT count(*) FROM cloudtrail WHERE eventTime < timestamp '9999-12-31 00:00:00'", "2"),
+        (
+            "SELECT coalesce(max(eventTime), timestamp '9999-12-31 00:00:00'), timestamp '0001-01-01 00:00' FROM cloudtrail WHERE eventid = 'c'",
+            "9999-12-31T00:00:00Z | 0001-01-01T00:00:00",
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_part_of_a_text_is_counted_from_its_end_below_zero() {
     check_all(&[
         (

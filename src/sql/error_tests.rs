@@ -310,6 +310,16 @@ async fn what_is_not_counted_or_known_is_refused_with_what_is_written_instead() 
              WHERE eventName = 'ConsoleLogin' GROUP BY 1 ORDER BY calls DESC LIMIT 20 says the same in SQL",
         ),
         (
+            "index=aws sourcetype=aws:cloudtrail eventName=ConsoleLogin | stats count by userName",
+            "there are no pipes in SQL: SELECT sourceIPAddress, count(*) AS calls FROM cloudtrail \
+             WHERE eventName = 'ConsoleLogin' GROUP BY 1 says what `eventName=ConsoleLogin | stats count by sourceIPAddress` says",
+        ),
+        (
+            "AWSCloudTrail | summarize count() by EventName",
+            "there are no pipes in SQL: SELECT sourceIPAddress, count(*) AS calls FROM cloudtrail \
+             WHERE eventName = 'ConsoleLogin' GROUP BY 1 says what `eventName=ConsoleLogin | stats count by sourceIPAddress` says",
+        ),
+        (
             "SELECT strcontains(eventName, 'Get') FROM cloudtrail",
             "line 1, column 8: there is no function `strcontains` here: strpos(eventName, 'Get') > 0, or eventName LIKE '%Get%'",
         ),

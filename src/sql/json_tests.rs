@@ -86,3 +86,29 @@ async fn a_subquery_names_json_of_a_table_around_it_with_dots() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn a_list_that_is_computed_is_computed_once_where_it_is_unnested() {
+    for (list, is_filtered) in
+        [("map_keys(CAST(json_parse(requestparameters) AS map(varchar, json)))", false), ("resources", true)]
+    {
+        let dir = archive();
+        let plan =
+            run(dir.path(), &format!("EXPLAIN SELECT k FROM cloudtrail CROSS JOIN UNNEST({list}) AS t (k)")).await;
+        assert_eq!(plan.unwrap().contains("cardinality("), is_filtered, "{list}");
+    }
+    check_all(&[
+        (
+            "SELECT eventid, k FROM cloudtrail \
+             CROSS JOIN UNNEST(map_keys(CAST(json_parse(requestparameters) AS map(varchar, json)))) AS t (k) ORDER BY 1, 2",
+            "b | bucketName",
+        ),
+        (
+            "SELECT x, k, n FROM (VALUES (1, '7,8'), (2, NULL)) AS v (x, l) \
+             CROSS JOIN UNNEST(split(l, ',')) WITH ORDINALITY AS t (k, n) ORDER BY 1, 3",
+            "1 | 7 | 1 / 1 | 8 | 2",
+        ),
+        ("SELECT x, k FROM (VALUES (1, ARRAY[7]), (2, ARRAY[]), (3, NULL)) AS v (x, l) CROSS JOIN UNNEST(l) AS t (k)", "1 | 7"),
+    ])
+    .await;
+}

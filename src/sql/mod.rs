@@ -279,10 +279,19 @@ fn hint(sql: &str) -> Option<anyhow::Error> {
             "only queries are allowed here, and `weir sql '...' --format parquet > answer.parquet` keeps the answer of one"
         ),
         ["TABLE", name, ..] => anyhow!("the rows of a table: SELECT * FROM {}", name.to_ascii_lowercase()),
-        ["FIELDS" | "FILTER" | "STATS" | "PARSE" | "DISPLAY" | "DEDUP" | "SORT", ..] => anyhow!(
+        ["FIELDS" | "FILTER" | "STATS" | "PARSE" | "DISPLAY" | "DEDUP" | "SORT" | "SOURCE", ..] => anyhow!(
             "these are words of CloudWatch Logs Insights: SELECT sourceIPAddress, count(*) AS calls FROM cloudtrail \
              WHERE eventName = 'ConsoleLogin' GROUP BY 1 ORDER BY calls DESC LIMIT 20 says the same in SQL"
         ),
+        // Splunk and Kusto
+        [first, ..]
+            if *first == "SEARCH" || first.starts_with("INDEX=") || words.get(1).is_some_and(|word| word == "|") =>
+        {
+            anyhow!(
+                "there are no pipes in SQL: SELECT sourceIPAddress, count(*) AS calls FROM cloudtrail \
+                 WHERE eventName = 'ConsoleLogin' GROUP BY 1 says what `eventName=ConsoleLogin | stats count by sourceIPAddress` says"
+            )
+        }
         ["PREPARE" | "EXECUTE" | "DEALLOCATE", ..] => {
             anyhow!(
                 "there are no prepared statements here: the values are written into the query, eventName = 'ConsoleLogin'"

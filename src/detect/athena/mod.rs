@@ -5,6 +5,7 @@ pub mod tables;
 mod shown;
 pub mod types;
 mod unions;
+mod zones;
 pub mod doubles;
 pub mod decimals;
 pub mod names;
@@ -49,8 +50,8 @@ use self::outer::Scopes;
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, positional, text, with_arguments};
 use self::times::{
-    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_cast, complete_time, interval_times, is_time, part,
-    part_of_zone, parts_of_interval, time_of_zone,
+    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_cast, complete_time, far_time, interval_times,
+    is_time, part, part_of_zone, parts_of_interval, time_of_zone,
 };
 use self::unnest::Unnested;
 use crate::rule::dialect::{SqlError, line_and_column};
@@ -459,7 +460,7 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
             {
                 *text = whole;
             }
-            time_of_zone(&value.value)
+            time_of_zone(&value.value).or_else(|| far_time(&value.value))
         }
         Expr::AtTimeZone { timestamp, time_zone } => Some(with_arguments(AT_TIME_ZONE, &[timestamp, time_zone])),
         Expr::Extract { field, expr, .. } => {

@@ -36,6 +36,25 @@ pub fn time_of_zone(value: &Value) -> Option<Expr> {
     (is_zone && !is_quoted).then(|| with_arguments(&format!("arrow_cast(arg1, '{kind}')"), &[&moment]))
 }
 
+/// `timestamp '9999-12-31 00:00:00'`, which is past DataFusion's nanoseconds, in microseconds.
+pub fn far_time(value: &Value) -> Option<Expr> {
+    let Value::SingleQuotedString(text) = value else { return None };
+    beyond(text)?;
+    let moment = Expr::Value(value.clone().with_empty_span());
+    Some(with_arguments("arrow_cast(arg1, 'Timestamp(Microsecond, None)')", &[&moment]))
+}
+
+/// For a time past the nanoseconds in which DataFusion compares texts, from 1677 to 2262, the nearest day of them: no event is past it.
+fn beyond(text: &str) -> Option<&'static str> {
+    let (year, rest) = text.split_at_checked(4)?;
+    match year.parse::<u16>() {
+        Ok(_) if !rest.is_empty() && !rest.starts_with('-') => None,
+        Ok(..=1677) => Some("1678-01-01"),
+        Ok(2262..) => Some("2262-01-01"),
+        _ => None,
+    }
+}
+
 /// What DataFusion calls a part of a time that Athena calls otherwise, or that is another there: weeks begin on Mondays, day 1.
 pub fn part(field: &str) -> Option<&'static str> {
     Some(match field.to_ascii_lowercase().as_str() {
@@ -194,6 +213,10 @@ pub fn as_texts_beside_one(sides: &mut [&mut Expr]) {
 pub fn complete_time(column: &Expr, value: &mut Expr) {
     let Expr::Value(constant) = value else { return };
     let Value::SingleQuotedString(text) = &constant.value else { return };
+    if let (Some(nearest), true) = (beyond(text), is_time(column)) {
+        constant.value = Value::SingleQuotedString(nearest.to_owned());
+        return;
+    }
     let shape: String = text.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
     let rest = match shape.as_str() {
         "0000" => "-01-01",

@@ -12,7 +12,7 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit, not};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use super::{decimals, doubles, unions};
+use super::{decimals, doubles, unions, zones};
 
 /// To be asked before types are coerced: what nobody wrote a CAST for stays as DataFusion has it.
 #[derive(Debug)]
@@ -80,7 +80,9 @@ fn is_asked(node: &LogicalPlan) -> Result<bool> {
         Expr::BinaryExpr(binary) => [Operator::Divide, Operator::Multiply].contains(&binary.op),
         _ => false,
     };
-    let mut is_asked = false;
+    let of_other_zone =
+        |input: &&LogicalPlan| input.schema().fields().iter().any(|field| zones::is_of_other_zone(field.data_type()));
+    let mut is_asked = node.inputs().iter().any(of_other_zone);
     node.apply_expressions(|expr| {
         is_asked |= expr.exists(|expr| Ok(is_typed(expr)))?;
         Ok(TreeNodeRecursion::Continue)
@@ -175,9 +177,11 @@ fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
                 _ => Transformed::no(expr),
             };
         }
-        Expr::BinaryExpr(_) | Expr::Between(_) | Expr::InList(_) | Expr::Case(_) | Expr::ScalarFunction(_) => {
-            return as_doubles(expr, schema);
+        Expr::BinaryExpr(_) | Expr::Between(_) | Expr::InList(_) => {
+            let in_utc = zones::in_utc(expr, schema);
+            return if in_utc.transformed { in_utc } else { as_doubles(in_utc.data, schema) };
         }
+        Expr::Case(_) | Expr::ScalarFunction(_) => return as_doubles(expr, schema),
         _ => None,
     };
     match (expr, other) {

@@ -79,7 +79,8 @@ impl Unnested {
         if let Some(alias) = alias {
             self.0.push((alias.name.clone(), columns.clone()));
         }
-        let sql = unnesting(&columns, lists.len(), *with_ordinality, keeps_all);
+        let filters = !keeps_all && array_exprs.iter().all(is_stored);
+        let sql = unnesting(&columns, lists.len(), *with_ordinality, keeps_all, filters);
         Some(derived(&sql, &lists.iter().collect::<Vec<_>>(), relation.clone(), &outer))
     }
 }
@@ -282,6 +283,11 @@ pub fn name(relation: &TableFactor) -> Option<Ident> {
     }
 }
 
+/// Whether a list has the name of a column of the archive, and is not computed.
+fn is_stored(list: &Expr) -> bool {
+    matches!(list, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) && fields(list).is_some()
+}
+
 /// The fields of the items of a column that is a list, in their order.
 fn fields(list: &Expr) -> Option<Vec<String>> {
     let name = match list {
@@ -299,8 +305,9 @@ fn fields(list: &Expr) -> Option<Vec<String>> {
     })
 }
 
-/// The query that unnests the lists `arg1`, `arg2` ... of its table side by side.
-fn unnesting(columns: &[Ident], lists: usize, with_ordinality: bool, keeps_all: bool) -> String {
+/// The query that unnests the lists `arg1`, `arg2` ... of its table side by side. Of rows without items `unnest` makes none: `filters`
+/// only spares reading the rest of them, and would compute a list twice that is no column.
+fn unnesting(columns: &[Ident], lists: usize, with_ordinality: bool, keeps_all: bool, filters: bool) -> String {
     let mut shown = vec!["*".to_owned()];
     let mut any = Vec::new();
     for (column, place) in columns.iter().zip(1..=lists) {
@@ -318,7 +325,7 @@ fn unnesting(columns: &[Ident], lists: usize, with_ordinality: bool, keeps_all: 
     if let (true, Some(ordinal)) = (with_ordinality, columns.last()) {
         shown.push(format!("{} AS {}", ordinals(lists), quoted(ordinal)));
     }
-    let condition = if keeps_all { "true".to_owned() } else { any.join(" OR ") };
+    let condition = if filters { any.join(" OR ") } else { "true".to_owned() };
     format!("SELECT {} FROM t WHERE {condition}", shown.join(", "))
 }
 
