@@ -16,10 +16,10 @@ WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com', 'elasticach
                             AND regexp_like(p ->> 'parameterValue', '(?i)^(0|off|none|false|disabled)$'))
        OR regexp_like(requestParameters ->> 'optionsToRemove', '(?i)audit')
        OR requestParameters ->> 'authTokenUpdateStrategy' = 'DELETE'
-       OR requestParameters ->> 'requireTLS' = 'false'
        OR requestParameters ->> 'transitEncryptionEnabled' = 'false'
        -- tools send all that is written down, with every change
-       OR requestParameters -> 'domainEndpointOptions' ->> 'enforceHTTPS' = 'false'
+       OR (requestParameters -> 'domainEndpointOptions' ->> 'enforceHTTPS' = 'false'
+           OR requestParameters ->> 'requireTLS' = 'false')
           AND userIdentity.invokedBy IS NULL
           AND NOT is_infrastructure_tool())
   AND errorCode IS NULL

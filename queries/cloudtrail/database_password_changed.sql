@@ -27,7 +27,12 @@ FROM (SELECT *,
              OR json_contains(requestParameters, 'adminUserPassword')
              OR json_contains(requestParameters, 'ontapConfiguration', 'fsxAdminPassword')
              OR json_contains(requestParameters, 'svmAdminPassword')
+             -- a deployment makes a default user who may do nothing
              OR requestParameters ->> 'noPasswordRequired' = 'true'
+                AND (eventName <> 'CreateUser'
+                     OR is_by_hand()
+                        AND NOT is_infrastructure_tool()
+                        AND userIdentity.invokedBy IS NULL)
              OR requestParameters -> 'authenticationMode' ->> 'type' = 'no-password-required')
       WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), is_person(), is_by_hand_or_script(), errorCode IS NULL
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
