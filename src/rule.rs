@@ -173,8 +173,45 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// The next step for a match with this title and evidence. Where AWS refused the call, as `errorCode` says, and the rule has
+    /// another title for that, there is nothing to put back.
+    pub fn advice(&self, title: &str, evidence: &[(String, String)]) -> String {
+        let refused = |(name, value): &(String, String)| {
+            name.eq_ignore_ascii_case("errorCode") && (value.contains("AccessDenied") || value.contains("Unauthorized"))
+        };
+        if title == self.title || !evidence.iter().any(refused) {
+            return self.remedy.clone();
+        }
+        let tried = "This was refused and did nothing: ask the owner of the principal, and disable its key or revoke its \
+                     sessions if nobody can say. Of what was not refused:";
+        format!("{tried} {}", self.remedy)
+    }
+
     /// An error at a place of the rule's text.
     pub fn error(&self, (line, column): (usize, usize), message: String) -> RuleError {
         RuleError { file: self.file.clone(), line, column, message }.made_from(self.made_from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_refused_call_nothing_is_put_back() {
+        let text = "-- title = \"Trail was stopped\"\n-- severity = \"high\"\n-- tags = [\"attack.impact\"]\n-- remedy = \"Start it.\"\n\
+                    SELECT eventTime, errorCode FROM cloudtrail WHERE eventName = 'StopLogging'\n";
+        let rule = parse("cloudtrail/x", "x.sql", text).unwrap();
+        let advice = |title: &str, name: &str, value: &str| rule.advice(title, &[(name.into(), value.into())]);
+        let tried = "Somebody tried to stop a trail";
+        for code in ["AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation"] {
+            let told = advice(tried, "errorcode", code);
+            assert!(told.starts_with("This was refused") && told.ends_with("not refused: Start it."), "{told}");
+        }
+        // done, tried without a right name, another column, and a rule that is about calls whatever became of them
+        assert_eq!(rule.advice("Trail of many Regions was stopped", &[]), "Start it.");
+        assert_eq!(advice(tried, "errorcode", "TrailNotFoundException"), "Start it.");
+        assert_eq!(advice(tried, "errormessage", "AccessDenied"), "Start it.");
+        assert_eq!(advice("Trail was stopped", "errorcode", "AccessDenied"), "Start it.");
     }
 }

@@ -17,11 +17,15 @@ WHERE eventSource = 's3.amazonaws.com'
           coalesce(json_get_array(requestParameters ->> 'bucketPolicy', 'Statement'),
                    make_array(json_get_json(requestParameters ->> 'bucketPolicy', 'Statement'))),
           s -> s ->> 'Effect' = 'Deny'
-               AND regexp_like(s ->> 'Action', '^(s3:)?[*]$|"(s3:)?[*]"')
+               -- all but one thing is nearly everything
+               AND (json_contains(s, 'NotAction')
+                    OR regexp_like(s ->> 'Action', '(?i)^(s3:)?[*]$|"(s3:)?[*]"'))
                AND (json_contains(s, 'NotPrincipal')
                     OR regexp_like(s ->> 'Principal', '^[*]$|"AWS"\s*:\s*(\[\s*)?"[*]"'))
-               AND (NOT json_contains(s, 'Condition') AND NOT json_contains(s, 'NotPrincipal')
-                    OR strpos(coalesce(s ->> 'NotPrincipal', s ->> 'Condition'), coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)) > 0))
+               AND (regexp_like(coalesce(s ->> 'Condition', ''), '^([{]\s*[}])?$') AND NOT json_contains(s, 'NotPrincipal')
+                    OR strpos(coalesce(s ->> 'NotPrincipal', s ->> 'Condition'), coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn)) > 0
+                    -- by the unique id that aws:userId has
+                    OR strpos(s ->> 'Condition', split_part(userIdentity.principalId, ':', 1)) > 0))
   AND is_by_hand_or_script()
   AND NOT is_infrastructure_tool()
   AND errorCode IS NULL

@@ -14,13 +14,13 @@ SELECT eventTime,
 FROM (SELECT *,
              count(DISTINCT CASE WHEN requestParameters ->> 'skipFinalSnapshot' = 'true' THEN date_trunc('day', eventTime) END) OVER week AS days,
              -- by what AWS calls them for good: a name can be had again, and in another Region
-             count(DISTINCT coalesce(responseElements ->> 'dbiResourceId', responseElements ->> 'dbClusterResourceId', awsRegion || ' ' || coalesce(requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier'))) OVER week AS databases,
-             count(DISTINCT CASE WHEN eventName NOT LIKE 'Delete%' THEN coalesce(responseElements ->> 'dbiResourceId', responseElements ->> 'dbClusterResourceId', awsRegion || ' ' || coalesce(requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier')) END) OVER week AS made,
+             count(DISTINCT coalesce(responseElements ->> 'dbiResourceId', responseElements ->> 'dbClusterResourceId', awsRegion || ' ' || coalesce(requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'relationalDatabaseName'))) OVER week AS databases,
+             count(DISTINCT CASE WHEN eventName NOT LIKE 'Delete%' THEN coalesce(responseElements ->> 'dbiResourceId', responseElements ->> 'dbClusterResourceId', awsRegion || ' ' || coalesce(requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'relationalDatabaseName')) END) OVER week AS made,
              -- the latest ten, by seconds until the year 2100
-             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || (CASE WHEN requestParameters ->> 'skipFinalSnapshot' = 'true' THEN coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier') END)) OVER week AS latest
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || (CASE WHEN requestParameters ->> 'skipFinalSnapshot' = 'true' THEN coalesce(responseElements ->> 'dBInstanceArn', responseElements ->> 'dBClusterArn', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'relationalDatabaseName') END)) OVER week AS latest
       FROM cloudtrail
-      WHERE eventSource = 'rds.amazonaws.com'
-        AND eventName IN ('DeleteDBInstance', 'DeleteDBCluster', 'CreateDBInstance', 'CreateDBCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBClusterFromSnapshot')
+      WHERE eventSource IN ('rds.amazonaws.com', 'lightsail.amazonaws.com')
+        AND eventName IN ('DeleteDBInstance', 'DeleteDBCluster', 'DeleteRelationalDatabase', 'CreateDBInstance', 'CreateDBCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBClusterFromSnapshot')
         AND errorCode IS NULL
       WINDOW week AS (PARTITION BY account, CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN userIdentity.arn ELSE coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) END, is_person(), is_by_hand_or_script()
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))

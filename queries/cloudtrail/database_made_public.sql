@@ -11,7 +11,7 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource IN ('rds.amazonaws.com', 'neptune-graph.amazonaws.com', 'timestream-influxdb.amazonaws.com')
   AND eventName IN ('ModifyDBInstance', 'CreateDBInstance', 'CreateDBCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBInstanceToPointInTime', 'RestoreDBClusterFromSnapshot', 'CreateDBInstanceReadReplica',
-                    'CreateGraph', 'UpdateGraph', 'RestoreGraphFromSnapshot', 'CreateDbInstance', 'AuthorizeDBSecurityGroupIngress')
+                    'CreateGraph', 'UpdateGraph', 'RestoreGraphFromSnapshot', 'CreateGraphUsingImportTask', 'CreateDbInstance', 'AuthorizeDBSecurityGroupIngress')
   AND errorCode IS NULL
   AND (requestParameters ->> 'publiclyAccessible' = 'true'
        OR requestParameters ->> 'publicConnectivity' = 'true'

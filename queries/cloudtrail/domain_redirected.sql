@@ -8,7 +8,12 @@ SELECT eventTime,
        requestParameters ->> 'nameservers' AS name_servers,
        sourceIPAddress,
        userAgent,
-       requestParameters ->> 'domainName' AS resource
+       requestParameters ->> 'domainName' AS resource,
+       CASE WHEN eventName = 'DeleteDomain' THEN 'Registration of a domain was deleted'
+            WHEN eventName = 'DisableDomainAutoRenew' THEN 'Domain is no longer renewed by itself'
+            WHEN eventName = 'DisassociateDelegationSignerFromDomain' THEN 'Domain lost DNSSEC'
+            WHEN eventName = 'RegisterDomain' THEN 'Domain was bought'
+            ELSE 'Name servers or contacts of a domain were changed' END AS title
 FROM cloudtrail
 WHERE eventSource = 'route53domains.amazonaws.com'
   AND eventName IN ('UpdateDomainNameservers', 'UpdateDomainContact', 'DisassociateDelegationSignerFromDomain', 'DeleteDomain', 'RegisterDomain', 'DisableDomainAutoRenew')

@@ -24,9 +24,16 @@ WHERE eventSource IN ('iam.amazonaws.com', 's3.amazonaws.com')
        OR array_any_match(coalesce(json_get_array(requestParameters, 'bucketPolicy', 'Statement'), make_array(json_get_json(requestParameters, 'bucketPolicy', 'Statement'))),
                           s -> s ->> 'Effect' = 'Deny'
                                AND regexp_like(s ->> 'Principal', '^[*]$|"AWS"\s*:\s*(\[\s*)?"[*]"')
-                               AND regexp_like(s ->> 'Action', '^(s3:)?[*]$|"(s3:)?[*]"')
-                               AND NOT json_contains(s, 'Condition'))
-       OR regexp_like(requestParameters ->> 'policyDocument', '"Effect"\s*:\s*"Deny"\s*,\s*"Action"\s*:\s*(\[\s*)?"[*]"|"Action"\s*:\s*(\[\s*)?"[*]"\s*\]?\s*,[^{}]*"Effect"\s*:\s*"Deny"'))
-  AND NOT coalesce(requestParameters ->> 'policyDocument', '') LIKE '%"Condition"%'
+                               AND (json_contains(s, 'NotAction')
+                                    OR regexp_like(s ->> 'Action', '(?i)^(s3:)?[*]$|"(s3:)?[*]"'))
+                               AND regexp_like(coalesce(s ->> 'Condition', ''), '^([{]\s*[}])?$'))
+       OR array_any_match(coalesce(json_get_array(requestParameters ->> 'policyDocument', 'Statement'), make_array(json_get_json(requestParameters ->> 'policyDocument', 'Statement'))),
+                          s -> s ->> 'Effect' = 'Deny'
+                               AND (regexp_like(s ->> 'Action', '(^|")[*](:[*])?("|$)')
+                                    -- all but some single calls is nearly everything; all but whole services is a fence
+                                    OR json_contains(s, 'NotAction') AND NOT regexp_like(s ->> 'NotAction', '[*]'))
+                               AND (json_contains(s, 'NotResource')
+                                    OR regexp_like(s ->> 'Resource', '^[*]$|"[*]"'))
+                               AND regexp_like(coalesce(s ->> 'Condition', ''), '^([{]\s*[}])?$')))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -24,12 +24,14 @@ SELECT eventTime,
             WHEN eventName = 'PutAggregationAuthorization' THEN 'Another account may gather what AWS Config records'
             WHEN eventName = 'StartMessageMoveTask' THEN 'Messages of a queue are moved to another account'
             WHEN eventName IN ('CreateProvisioningTemplate', 'CreateAuthorizer', 'UpdateAuthorizer') THEN 'Function of another account decides which devices are let in'
+            WHEN eventName LIKE '%ForObjectLambda' THEN 'Objects are read through a function of another account'
             ELSE 'Athena was made to ask a function of another account' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('sns.amazonaws.com', 'events.amazonaws.com', 'pipes.amazonaws.com', 'oam.amazonaws.com', 'servicecatalog.amazonaws.com', 'es.amazonaws.com', 'rds.amazonaws.com', 'redshift.amazonaws.com', 'imagebuilder.amazonaws.com', 'iot.amazonaws.com', 'lambda.amazonaws.com',
-                      'securitylake.amazonaws.com', 'config.amazonaws.com', 'athena.amazonaws.com', 'glue.amazonaws.com', 'sqs.amazonaws.com')
+                      'securitylake.amazonaws.com', 'config.amazonaws.com', 'athena.amazonaws.com', 'glue.amazonaws.com', 'sqs.amazonaws.com', 's3.amazonaws.com')
   AND eventName IN ('Subscribe', 'PutTargets', 'CreatePipe', 'UpdatePipe', 'CreateLink', 'CreatePortfolioShare', 'AuthorizeVpcEndpointAccess', 'CreateIntegration', 'CreateDistributionConfiguration', 'UpdateDistributionConfiguration', 'TransferCertificate', 'PutFunctionEventInvokeConfig',
-                    'CreateSubscriber', 'UpdateSubscriber', 'PutAggregationAuthorization', 'CreateDataCatalog', 'UpdateDataCatalog', 'StartMessageMoveTask', 'CreateProvisioningTemplate', 'CreateAuthorizer', 'UpdateAuthorizer')
-  AND regexp_like(replace(requestParameters, account, ''), '(?i)"(endpoint|arn|target|source|destination|sinkIdentifier|targetArn|targetAwsAccount|accountId|account|principal|authorizedAccountId|(metadata-|record-)?function|destinationArn|authorizerFunctionArn)"\s*:\s*"(arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:|[0-9]{12}")|"(userIds|targetAccountIds)"\s*:\s*\[\s*"[0-9]{12}"')
+                    'CreateSubscriber', 'UpdateSubscriber', 'PutAggregationAuthorization', 'CreateDataCatalog', 'UpdateDataCatalog', 'StartMessageMoveTask', 'CreateProvisioningTemplate', 'CreateAuthorizer', 'UpdateAuthorizer',
+                    'CreateAccessPointForObjectLambda', 'PutAccessPointConfigurationForObjectLambda')
+  AND regexp_like(replace(requestParameters, account, ''), '(?i)"(endpoint|arn|target|source|destination|sinkIdentifier|targetArn|targetAwsAccount|accountId|account|principal|authorizedAccountId|(metadata-|record-)?function|functionArn|destinationArn|authorizerFunctionArn)"\s*:\s*"(arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:|[0-9]{12}")|"(userIds|targetAccountIds)"\s*:\s*\[\s*"[0-9]{12}"')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

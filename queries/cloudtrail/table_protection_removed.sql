@@ -9,7 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'tableName', requestParameters ->> 'name', requestParameters ->> 'identifier', requestParameters ->> 'graphIdentifier', requestParameters ->> 'logGroupIdentifier') AS resource,
-       CASE WHEN eventName = 'UpdateContinuousBackups' THEN 'Table lost its point-in-time recovery'
+       CASE WHEN eventName = 'UpdateContinuousBackups' OR eventSource = 'cassandra.amazonaws.com' THEN 'Table lost its point-in-time recovery'
             ELSE CASE WHEN eventSource = 'dynamodb.amazonaws.com' THEN 'Table'
             WHEN eventSource = 'eks.amazonaws.com' THEN 'EKS cluster'
             WHEN eventSource = 'dsql.amazonaws.com' THEN 'DSQL cluster'
@@ -17,9 +17,10 @@ SELECT eventTime,
             ELSE 'Log group' END
                  || ' lost its protection against deletion' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('dynamodb.amazonaws.com', 'eks.amazonaws.com', 'dsql.amazonaws.com', 'neptune-graph.amazonaws.com', 'logs.amazonaws.com')
+WHERE eventSource IN ('dynamodb.amazonaws.com', 'eks.amazonaws.com', 'dsql.amazonaws.com', 'neptune-graph.amazonaws.com', 'logs.amazonaws.com', 'cassandra.amazonaws.com')
   AND eventName IN ('UpdateContinuousBackups', 'UpdateTable', 'UpdateClusterConfig', 'UpdateCluster', 'UpdateGraph', 'PutLogGroupDeletionProtection')
   AND (requestParameters -> 'pointInTimeRecoverySpecification' ->> 'pointInTimeRecoveryEnabled' = 'false'
+       OR requestParameters -> 'pointInTimeRecovery' ->> 'status' = 'DISABLED'
        OR requestParameters ->> 'deletionProtectionEnabled' = 'false'
        OR requestParameters ->> 'deletionProtection' = 'false')
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'

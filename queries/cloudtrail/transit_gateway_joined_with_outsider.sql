@@ -8,15 +8,21 @@ SELECT eventTime,
        responseElements AS answer,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters -> 'CreateTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayId', requestParameters -> 'AcceptTransitGatewayVpcAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'AcceptTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'ModifyTransitGatewayRequest' ->> 'TransitGatewayId', requestParameters ->> 'networkInterfaceId') AS resource,
+       coalesce(requestParameters -> 'CreateTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayId', requestParameters -> 'AcceptTransitGatewayVpcAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'AcceptTransitGatewayPeeringAttachmentRequest' ->> 'TransitGatewayAttachmentId', requestParameters -> 'ModifyTransitGatewayRequest' ->> 'TransitGatewayId', requestParameters ->> 'networkInterfaceId', requestParameters ->> 'vpcIdentifier') AS resource,
        CASE WHEN eventName = 'CreateNetworkInterfacePermission' THEN 'Another account may attach an interface of the network to its machines'
             WHEN eventName = 'ModifyTransitGateway' THEN 'Transit gateway was set to take in networks of other accounts by itself'
+            WHEN eventSource = 'vpc-lattice.amazonaws.com' THEN 'Network was joined to a service network of another account'
             ELSE 'Network of another account was joined to a transit gateway' END AS title
 FROM cloudtrail
-WHERE eventSource = 'ec2.amazonaws.com'
-  AND eventName IN ('CreateTransitGatewayPeeringAttachment', 'AcceptTransitGatewayVpcAttachment', 'AcceptTransitGatewayPeeringAttachment', 'ModifyTransitGateway', 'CreateNetworkInterfacePermission')
+WHERE eventSource IN ('ec2.amazonaws.com', 'vpc-lattice.amazonaws.com')
+  AND eventName IN ('CreateTransitGatewayPeeringAttachment', 'AcceptTransitGatewayVpcAttachment', 'AcceptTransitGatewayPeeringAttachment', 'ModifyTransitGateway', 'CreateNetworkInterfacePermission', 'CreateServiceNetworkVpcAssociation')
   AND (requestParameters -> 'ModifyTransitGatewayRequest' -> 'Options' ->> 'AutoAcceptSharedAttachments' = 'enable'
           AND NOT is_infrastructure_tool()
        OR regexp_like(replace(requestParameters, account, ''), '"(PeerAccountId|awsAccountId)"\s*:\s*"?[0-9]{12}')
+       -- an organization shares one with its accounts, whose deployments join it
+       OR regexp_like(replace(requestParameters ->> 'serviceNetworkIdentifier', account, ''), ':[0-9]{12}:')
+          AND is_by_hand()
+          AND NOT is_infrastructure_tool()
+          AND userIdentity.invokedBy IS NULL
        OR regexp_like(replace(responseElements, account, ''), '"(vpcOwnerId|ownerId)"\s*:\s*"[0-9]{12}"'))
   AND errorCode IS NULL

@@ -10,15 +10,18 @@ SELECT eventTime,
        userAgent,
        array_transform(latest, v -> substr(v, 12)) AS resource,
        CASE WHEN errorCode IS NOT NULL OR days >= 3 AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity,
-       CASE WHEN errorCode IS NULL THEN CASE WHEN eventName IN ('DeleteIPSet', 'DeleteRule') THEN 'Rule or set of addresses of WAF was deleted by hand' ELSE 'WAF web ACL was deleted or taken off what it protects' END
+       CASE WHEN errorCode IS NULL THEN CASE WHEN eventName IN ('DeleteIPSet', 'DeleteRule') THEN 'Rule or set of addresses of WAF was deleted by hand'
+                                              WHEN eventName = 'DeleteLoggingConfiguration' THEN 'Log of a WAF web ACL was turned off'
+                                              WHEN eventName IN ('DeleteRuleGroup', 'DeleteFirewallManagerRuleGroups') THEN 'Rules of a WAF web ACL were deleted'
+                                              ELSE 'WAF web ACL was deleted or taken off what it protects' END
             ELSE 'Somebody tried to delete a WAF web ACL or take it off' END AS title
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
              -- the latest ten, by seconds until the year 2100
-             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(requestParameters ->> 'resourceArn', requestParameters ->> 'name', requestParameters ->> 'webACLId', requestParameters ->> 'ruleId', requestParameters ->> 'id')) OVER week AS latest
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(requestParameters ->> 'resourceArn', requestParameters ->> 'name', requestParameters ->> 'webACLId', requestParameters ->> 'webACLArn', requestParameters ->> 'ruleId', requestParameters ->> 'id')) OVER week AS latest
       FROM cloudtrail
       WHERE eventSource IN ('wafv2.amazonaws.com', 'waf.amazonaws.com', 'waf-regional.amazonaws.com', 'cloudfront.amazonaws.com')
-        AND eventName IN ('DeleteWebACL', 'DisassociateWebACL', 'DeleteLoggingConfiguration', 'DeleteRuleGroup', 'DeleteIPSet', 'DeleteRule', 'DisassociateDistributionWebACL', 'DisassociateDistributionWebACL2020_05_31')
+        AND eventName IN ('DeleteWebACL', 'DisassociateWebACL', 'DeleteLoggingConfiguration', 'DeleteRuleGroup', 'DeleteIPSet', 'DeleteRule', 'DisassociateDistributionWebACL', 'DisassociateDistributionWebACL2020_05_31', 'DisassociateDistributionTenantWebACL', 'DisassociateDistributionTenantWebACL2020_05_31', 'DeleteFirewallManagerRuleGroups')
         -- sets of addresses and rules come and go with deployments
         AND (eventName NOT IN ('DeleteIPSet', 'DeleteRule')
              OR is_by_hand()

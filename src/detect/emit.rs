@@ -102,7 +102,7 @@ pub fn findings(
 
     let mut found = Vec::with_capacity(groups.len());
     for (matches, leaders) in groups.iter().zip(leaders) {
-        let one = |(leader, (title, evidence)): (&usize, Description)| Finding {
+        let one = |(leader, (title, remedy, evidence)): (&usize, Description)| Finding {
             id: by_id[part_of_id[*leader] as usize],
             rule: rule.rule.id.clone(),
             title,
@@ -123,7 +123,7 @@ pub fn findings(
             gravest: None,
             event_ids: ids.get(*leader).map(|id| (times[*leader], id.to_owned())).into_iter().collect(),
             tags: rule.rule.tags.clone(),
-            remedy: rule.rule.remedy.clone(),
+            remedy,
             evidence,
             terms: Vec::new(),
         };
@@ -204,8 +204,8 @@ fn grade(default: Severity, given: &Values<str>, rows: usize) -> (Vec<Severity>,
     (severities, ungraded)
 }
 
-/// Title and evidence.
-type Description = (String, Vec<(String, String)>);
+/// Title, remedy and evidence.
+type Description = (String, String, Vec<(String, String)>);
 
 /// What describes each of `rows`.
 fn describe(rule: &CompiledRule, emit: &Emit, arrays: &Arrays, rows: &[u32]) -> Result<Vec<Description>> {
@@ -214,8 +214,10 @@ fn describe(rule: &CompiledRule, emit: &Emit, arrays: &Arrays, rows: &[u32]) -> 
     let one = |row: usize| {
         let title = titles[row].clone().filter(|title| !title.is_empty()).unwrap_or_else(|| rule.rule.title.clone());
         let evidence = emit.evidence.iter().zip(evidence);
-        let evidence = evidence.filter_map(|(name, values)| Some((name.clone(), cut(values[row].as_deref()?))));
-        (title, evidence.collect())
+        let evidence: Vec<(String, String)> =
+            evidence.filter_map(|(name, values)| Some((name.clone(), cut(values[row].as_deref()?)))).collect();
+        let remedy = rule.rule.advice(&title, &evidence);
+        (title, remedy, evidence)
     };
     Ok((0..rows.len()).map(one).collect())
 }

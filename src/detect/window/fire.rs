@@ -82,13 +82,14 @@ pub fn findings(rule: &Rule, plan: &Windowed, items: &Items, windows: &[Window])
                 .map(|(time, id)| (Timestamp(*time), id.with_text(str::to_owned)))
                 .collect(),
             tags: rule.tags.clone(),
-            remedy: rule.remedy.clone(),
+            remedy: String::new(),
             evidence: evidence
                 .iter()
                 .filter_map(|(name, values)| Some(((*name).to_owned(), values[row].clone()?)))
                 .collect(),
             terms: Vec::new(),
         };
+        finding.remedy = rule.advice(&finding.title, &finding.evidence);
         if let Some(score) = score {
             let told = [("unusual", score.told(plan.span.size)), ("chance", tiny(score.chance))];
             finding.evidence.extend(told.map(|(name, value)| (name.to_owned(), value)));
