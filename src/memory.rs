@@ -136,6 +136,12 @@ impl Memory {
         ((usual as f64 * self.share) as usize).max(1)
     }
 
+    /// The same of rows that wait to be judged and written: the fewer come at once, the dearer is each, for all rules are asked of them and
+    /// all columns written. No less than a quarter, for they are the same rows that wait for both.
+    pub fn of_rows(self, usual: usize) -> usize {
+        ((usual as f64 * self.share.max(0.25)) as usize).max(1)
+    }
+
     /// What rules may remember of a kind that takes `usual` where nothing is short; where there is more than [`Memory::FULL`] also one of so many
     /// `parts` of what is above it, up to [`Memory::ABOVE_MAX`].
     pub fn of_state(self, usual: usize, parts: u64) -> usize {

@@ -38,7 +38,10 @@ use crate::caught::caught;
 use crate::table::Table;
 use crate::time::Timestamp;
 
-/// A partition is compacted when it has this many files smaller than a sixteenth of [`Config::file_bytes`].
+/// A file is small when it has less than one part in this many of [`Config::file_bytes`]: what a full buffer is written to is larger, where it
+/// goes to one partition, and need not be written twice.
+pub const SMALL_SHARE: u64 = 32;
+/// A partition is compacted when it has this many small files.
 pub const FILES_MIN: usize = 8;
 /// At most this many files are merged at once: each keeps a page of every column in memory.
 const FILES_MAX: usize = 8;
@@ -247,7 +250,7 @@ fn small_files(
         let entry = entry.with_context(reading)?;
         let (path, bytes) = (entry.path(), entry.metadata().with_context(reading)?.len());
         let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
-        if is_parquet && !passed_over(&path) && bytes < config.file_bytes / 16 {
+        if is_parquet && !passed_over(&path) && bytes < config.file_bytes / SMALL_SHARE {
             small.push((path, bytes));
         }
     }

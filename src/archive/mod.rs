@@ -44,16 +44,19 @@ pub struct Config {
     /// Rows of a row group, at least 1,000.
     #[serde(deserialize_with = "at_least_1000")]
     pub row_group_rows: usize,
-    /// Size that files grow to when small ones are merged. Those under a sixteenth of it are small.
+    /// Size that files grow to when small ones are merged. Those under a thirty-second of it are small.
     pub file_bytes: u64,
 }
 
 impl Config {
-    /// The same where memory is short: less gathers, and a row group, which is in memory while it is made, has fewer rows.
+    /// The same where memory is short: less gathers, and a row group, which is in memory while it is made, has fewer rows. Files grow to
+    /// less too: what is written of a full buffer would count as small, and all rows be written twice.
     pub fn within(&self, memory: Memory) -> Config {
         const ROWS_MIN: usize = 4096;
         let row_group_rows = memory.of(self.row_group_rows).max(self.row_group_rows.min(ROWS_MIN));
-        Config { buffer_bytes: memory.of(self.buffer_bytes), row_group_rows, ..self.clone() }
+        let [buffer_bytes, file_bytes] =
+            [self.buffer_bytes, self.file_bytes as usize].map(|usual| memory.of_rows(usual));
+        Config { buffer_bytes, row_group_rows, file_bytes: file_bytes as u64, ..self.clone() }
     }
 }
 

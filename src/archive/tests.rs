@@ -13,6 +13,7 @@ use parquet::file::serialized_reader::{ReadOptionsBuilder, SerializedFileReader}
 use super::read::{Reading, files};
 use super::*;
 use crate::logs::cloudtrail::CLOUDTRAIL;
+use crate::memory::Size;
 use crate::table::{Column, Kind, Names};
 
 fn opened() -> (tempfile::TempDir, Archive) {
@@ -275,6 +276,17 @@ fn merging_keeps_every_row_of_files_that_overlap() {
     let found = contents(dir.path());
     let merged = found.iter().find(|(_, ids)| ids.len() > 1).unwrap();
     assert_eq!(merged.1, (0..files * rows).map(|n| format!("{n:05}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn where_memory_is_short_files_of_a_full_buffer_are_as_much_larger_than_small_ones() {
+    let usual = Config::default();
+    let times = |config: &Config| config.buffer_bytes as f64 / (config.file_bytes / compact::SMALL_SHARE) as f64;
+    for mib in [256, 384, 512, 768, 1024] {
+        let config = usual.within(Memory::of_limit(Size(mib << 20)).unwrap());
+        assert!((times(&config) - times(&usual)).abs() < 0.1, "{mib} MiB: {config:?}");
+        assert!(config.buffer_bytes >= usual.buffer_bytes / 4 && config.buffer_bytes <= usual.buffer_bytes);
+    }
 }
 
 #[test]
