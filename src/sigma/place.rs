@@ -12,16 +12,22 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The documents of a YAML stream.
+    /// The documents of a YAML stream: each begins behind `---`, maybe on the same line, or behind `...`, which ends one.
     pub fn documents(text: &str) -> Vec<Lines> {
         let mut documents = vec![Lines { first: 1, text: String::new() }];
         for (index, line) in text.lines().enumerate() {
-            if line.starts_with("---") && line[3..].trim_start().chars().next().is_none_or(|next| next == '#') {
-                documents.push(Lines { first: index + 2, text: String::new() });
-            } else {
-                let last = documents.last_mut().expect("there is always one");
-                last.text.push_str(line);
-                last.text.push('\n');
+            let behind = |mark| line.strip_prefix(mark).filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t']));
+            match behind("---").or_else(|| behind("...")) {
+                Some(rest) if rest.trim_start().is_empty() || rest.trim_start().starts_with('#') => {
+                    documents.push(Lines { first: index + 2, text: String::new() });
+                }
+                // columns stay those of the file
+                Some(rest) => documents.push(Lines { first: index + 1, text: format!("   {rest}\n") }),
+                None => {
+                    let last = documents.last_mut().expect("there is always one");
+                    last.text.push_str(line);
+                    last.text.push('\n');
+                }
             }
         }
         documents.retain(|document| document.lines().any(|line| line.is_some()));
@@ -187,6 +193,10 @@ title: Two
         assert_eq!(Lines::documents("---\n\n---\n# nothing\n").len(), 0);
         let directive = Lines::documents("%YAML 1.2\n---\ntitle: T\n");
         assert_eq!(directive.iter().map(Lines::start).collect::<Vec<_>>(), [(3, 1)]);
+        let marked =
+            Lines::documents("--- {title: One}\n--- # a note\ntitle: Two\n...\ntitle: Three\n...\n---- no mark\n");
+        assert_eq!(marked.iter().map(Lines::start).collect::<Vec<_>>(), [(1, 1), (3, 1), (5, 1), (7, 1)]);
+        assert_eq!(marked[0].text, "    {title: One}\n");
     }
 
     #[test]
