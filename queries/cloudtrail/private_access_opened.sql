@@ -31,9 +31,8 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'vpc-lattice.amazonaws.com', 'verifie
        OR regexp_like(requestParameters, 'permit\s*[(]\s*principal\s*,\s*action\s*,\s*resource\s*[)]\s*(;|"|when\s*[{]\s*true\s*[}])')
        OR eventName = 'AttachVerifiedAccessTrustProvider'
           AND is_by_hand()
-       OR eventName = 'ModifyVerifiedAccessTrustProvider'
-          AND (json_contains(requestParameters, 'ModifyVerifiedAccessTrustProviderRequest', 'OidcOptions')
-               OR json_contains(requestParameters, 'ModifyVerifiedAccessTrustProviderRequest', 'NativeApplicationOidcOptions'))
+       OR (json_contains(requestParameters, 'ModifyVerifiedAccessTrustProviderRequest', 'OidcOptions')
+           OR json_contains(requestParameters, 'ModifyVerifiedAccessTrustProviderRequest', 'NativeApplicationOidcOptions'))
           AND is_by_hand()
        -- controllers of clusters say that it is off of each listener that they make
        OR requestParameters -> 'mutualAuthentication' ->> 'mode' IN ('off', 'passthrough')

@@ -34,8 +34,7 @@ WHERE eventSource = 'cognito-idp.amazonaws.com'
        OR eventName = 'AdminAddUserToGroup'
           AND regexp_like(requestParameters ->> 'groupName', '(?i)admin')
        -- its members get the credentials of it
-       OR eventName IN ('CreateGroup', 'UpdateGroup')
-          AND json_contains(requestParameters, 'roleArn'))
+       OR json_contains(requestParameters, 'roleArn'))
   AND (is_by_hand()
           AND NOT is_infrastructure_tool()
        -- code of a stranger is nobody's work
