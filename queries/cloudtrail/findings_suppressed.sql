@@ -10,7 +10,8 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'ruleName', requestParameters ->> 'detectorId', split_part(eventSource, '.', 1)) AS resource,
-       CASE WHEN is_by_hand()
+       CASE WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com' THEN 'low'
+            WHEN is_by_hand()
                  AND sessionCredentialFromConsole IS NOT TRUE THEN 'medium'
             -- what hides findings to come
             WHEN eventName IN ('CreateArchiveRule', 'UpdateArchiveRule', 'CreateFilter', 'CreateFindingsFilter', 'UpdateFindingsFilter')
