@@ -22,7 +22,7 @@ WHERE eventSource IN ('iam.amazonaws.com', 'sso.amazonaws.com')
              -- a condition that always holds is none: a day that is past, any ARN, half the internet
              AND NOT regexp_like(regexp_replace(coalesce(s ->> 'Condition', ''), '(?i)"DateGreaterThan(Equals)?"\s*:\s*[{][^{}]*[}]|"aws:SecureTransport"|"aws:(source|principal|userid)[a-z]*"\s*:\s*(\[[^\]]*)?"([*?]+|o-[*]|arn:[^":]*:(iam|sts)::[*]:[*]|[0-9.]+/[0-7]|[0-9a-f]*::/[0-3])"', '', 'g'), '"[A-Za-z0-9-]+:[A-Za-z]')
              AND (json_contains(s, 'NotResource')
-                  OR regexp_like(s ->> 'Resource', '(^|")([*]|arn:[a-z-]+:[a-z*]*(:[*:]*)?|arn:[a-z-]+:iam::[0-9*]*:((user|role|group|policy)/)?[*])("|$)'))
+                  OR regexp_like(s ->> 'Resource', '(^|")([*]|arn:[a-z*-]+:[a-z*]*(:[*:]*)?|arn:[a-z*-]+:iam::[0-9*?]*:[a-z]*[*/]*[*])("|$)'))
              -- the actions make a pattern, to see which of these they cover: of what may stand in one, only stars and question marks mean something
              AND (regexp_like(' iam:attachuserpolicy iam:attachgrouppolicy iam:attachrolepolicy iam:putuserpolicy iam:putgrouppolicy iam:putrolepolicy iam:createaccesskey iam:createloginprofile iam:createpolicyversion iam:createservicespecificcredential iam:updateassumerolepolicy iam:updateloginprofile iam:updatesamlprovider iam:addusertogroup iam:setdefaultpolicyversion iam:deleteuserpermissionsboundary iam:deleterolepermissionsboundary sso:createaccountassignment sso:putinlinepolicytopermissionset sso:attachmanagedpolicytopermissionset identitystore:creategroupmembership sts:assumerole ',
                               ' (' || replace(replace(replace(regexp_replace(lower(s ->> 'Action'), '[^a-z0-9:*?,-]', '', 'g'), ',', '|'), '?', '[a-z:]'), '*', '[a-z:]*') || ') ')

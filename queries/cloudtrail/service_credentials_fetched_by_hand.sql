@@ -11,10 +11,8 @@ SELECT eventTime,
        requestParameters AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'jobId', requestParameters -> 'actionTypeId' ->> 'provider', requestParameters ->> 'clusterId', requestParameters ->> 'fleetId', requestParameters ->> 'tableArn', requestParameters ->> 'findingId', requestParameters ->> 'buildId', account) AS resource,
-       CASE WHEN eventSource = 'macie2.amazonaws.com' AND sessionCredentialFromConsole
-                 -- rights to put one file
-                 OR eventName = 'RequestUploadCredentials' THEN 'low' ELSE 'medium' END AS severity,
+       coalesce(requestParameters ->> 'jobId', requestParameters -> 'actionTypeId' ->> 'provider', requestParameters ->> 'clusterId', requestParameters ->> 'fleetId', requestParameters ->> 'tableArn', requestParameters ->> 'findingId', account) AS resource,
+       CASE WHEN sessionCredentialFromConsole THEN 'low' ELSE 'medium' END AS severity,
        CASE WHEN eventSource = 'codepipeline.amazonaws.com' THEN 'Credentials of a job of a pipeline were fetched by hand'
             WHEN eventSource = 'elasticmapreduce.amazonaws.com' THEN 'Credentials of an EMR cluster were fetched by hand'
             WHEN eventSource = 'gamelift.amazonaws.com' THEN 'Credentials of a fleet of GameLift were fetched by hand'
@@ -22,11 +20,13 @@ SELECT eventTime,
             ELSE 'Credentials for the data of Lake Formation were fetched by hand' END AS title
 FROM cloudtrail
 WHERE eventSource IN ('codepipeline.amazonaws.com', 'elasticmapreduce.amazonaws.com', 'gamelift.amazonaws.com', 'lakeformation.amazonaws.com', 'macie2.amazonaws.com')
-  AND eventName IN ('GetJobDetails', 'GetThirdPartyJobDetails', 'PollForJobs', 'PollForThirdPartyJobs', 'GetClusterSessionCredentials', 'GetComputeAccess', 'GetInstanceAccess', 'RequestUploadCredentials',
+  AND eventName IN ('GetJobDetails', 'GetThirdPartyJobDetails', 'PollForJobs', 'PollForThirdPartyJobs', 'GetClusterSessionCredentials', 'GetComputeAccess', 'GetInstanceAccess',
                     'GetTemporaryGlueTableCredentials', 'GetTemporaryGluePartitionCredentials', 'GetTemporaryDataLocationCredentials', 'GetSensitiveDataOccurrences')
   -- workers of one's own ask with a library, often with the key of a user
   AND (eventSource <> 'codepipeline.amazonaws.com'
-       OR NOT regexp_like(userAgent, '^\[?aws-sdk-'))
+       OR NOT regexp_like(coalesce(userAgent, ''), '^\[?aws-sdk-'))
+  -- the notebooks of EMR Studio ask for whoever opens them
+  AND NOT (eventSource = 'elasticmapreduce.amazonaws.com' AND sessionCredentialFromConsole IS TRUE)
   AND is_by_hand_or_script()
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
