@@ -20,4 +20,4 @@ HAVING count(*) FILTER (WHERE eventName = 'CreateUser') >= 1
    AND count(*) FILTER (WHERE eventName IN ('CreateAccessKey', 'CreateLoginProfile')) >= 1
    AND count(*) FILTER (WHERE regexp_like(requestParameters ->> 'policyArn', ':aws:policy/(AdministratorAccess|IAMFullAccess|PowerUserAccess)$')
                            OR regexp_like(requestParameters ->> 'groupName', 'admin|root|power|owner', 'i')
-                           OR regexp_like(requestParameters ->> 'policyDocument', '"Action"\s*:\s*\[?\s*"(\*|iam:\*)"')) >= 1
+                           OR regexp_like(requestParameters ->> 'policyDocument', '"Action"\s*:\s*\[?\s*"([*]+|(?i:[i?]?[a?]?[*]+[a?]?[m?]?|[i?][a?][m?]):[*?]*[*])"')) >= 1

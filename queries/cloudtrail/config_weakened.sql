@@ -8,11 +8,11 @@ SELECT eventTime,
        requestParameters ->> 'configurationRecorder' AS recorder,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'configRuleName', requestParameters ->> 'conformancePackName', requestParameters ->> 'organizationConfigRuleName', requestParameters ->> 'configurationAggregatorName', account) AS resource,
+       coalesce(requestParameters ->> 'configRuleName', requestParameters ->> 'conformancePackName', requestParameters ->> 'organizationConfigRuleName', requestParameters ->> 'organizationConformancePackName', requestParameters ->> 'configurationAggregatorName', account) AS resource,
        CASE WHEN is_person() OR NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource = 'config.amazonaws.com'
-  AND eventName IN ('DeleteConfigRule', 'DeleteConformancePack', 'DeleteOrganizationConfigRule', 'DeleteRemediationConfiguration', 'DeleteConfigurationAggregator', 'PutConfigurationRecorder',
+  AND eventName IN ('DeleteConfigRule', 'DeleteConformancePack', 'DeleteOrganizationConfigRule', 'DeleteOrganizationConformancePack', 'DeleteRemediationConfiguration', 'DeleteConfigurationAggregator', 'PutConfigurationRecorder',
                     'DisassociateResourceTypes', 'DeleteServiceLinkedConfigurationRecorder')
   AND (eventName <> 'PutConfigurationRecorder'
        OR requestParameters -> 'configurationRecorder' -> 'recordingGroup' ->> 'allSupported' = 'false')

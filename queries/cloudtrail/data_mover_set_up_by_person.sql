@@ -14,7 +14,7 @@ SELECT eventTime,
        CASE WHEN eventSource = 'transfer.amazonaws.com' AND eventName = 'CreateServer' AND coalesce(requestParameters ->> 'endpointType', 'PUBLIC') = 'PUBLIC' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('datasync.amazonaws.com', 'transfer.amazonaws.com', 'dms.amazonaws.com', 'appflow.amazonaws.com', 'snowball.amazonaws.com', 's3.amazonaws.com', 'storagegateway.amazonaws.com')
-  AND eventName IN ('CreateTask', 'StartTaskExecution', 'CreateServer', 'CreateUser', 'ImportSshPublicKey', 'CreateEndpoint', 'CreateFlow', 'CreateJob', 'CreateNFSFileShare', 'CreateSMBFileShare')
+  AND eventName IN ('CreateTask', 'StartTaskExecution', 'CreateServer', 'CreateUser', 'ImportSshPublicKey', 'CreateEndpoint', 'CreateFlow', 'CreateJob', 'CreateNFSFileShare', 'CreateSMBFileShare', 'CreateAccess')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

@@ -14,6 +14,8 @@ SELECT eventTime,
             WHEN errorCode IS NULL AND eventName IN ('UpdateFileSystem', 'UpdateStorageVirtualMachine') THEN 'Password of the administrator of a file system was changed'
             WHEN errorCode IS NULL AND eventName = 'CreateUser' THEN 'User of a cache was made who needs no password'
             WHEN errorCode IS NULL THEN 'Master password or master user of a database or search domain was changed'
+            WHEN eventName IN ('ModifyUser', 'UpdateUser', 'CreateUser') THEN 'Somebody tried to have a user of a cache who needs no password'
+            WHEN eventName IN ('UpdateFileSystem', 'UpdateStorageVirtualMachine') THEN 'Somebody tried to change the password of the administrator of a file system'
             ELSE 'Somebody tried to change the master password of a database' END AS title
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
@@ -28,12 +30,12 @@ FROM (SELECT *,
              OR json_contains(requestParameters, 'ontapConfiguration', 'fsxAdminPassword')
              OR json_contains(requestParameters, 'svmAdminPassword')
              -- a deployment makes a default user who may do nothing
-             OR requestParameters ->> 'noPasswordRequired' = 'true'
+             OR (requestParameters ->> 'noPasswordRequired' = 'true'
+                 OR requestParameters -> 'authenticationMode' ->> 'type' = 'no-password-required')
                 AND (eventName <> 'CreateUser'
                      OR is_by_hand()
                         AND NOT is_infrastructure_tool()
-                        AND userIdentity.invokedBy IS NULL)
-             OR requestParameters -> 'authenticationMode' ->> 'type' = 'no-password-required')
+                        AND userIdentity.invokedBy IS NULL))
       WINDOW week AS (PARTITION BY account, coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn), is_person(), is_by_hand_or_script(), errorCode IS NULL
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%'

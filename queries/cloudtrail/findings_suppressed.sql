@@ -10,15 +10,16 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'ruleName', requestParameters ->> 'detectorId', split_part(eventSource, '.', 1)) AS resource,
-       CASE WHEN is_by_hand()
+       CASE WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com' THEN 'low'
+            WHEN is_by_hand()
                  AND sessionCredentialFromConsole IS NOT TRUE THEN 'medium'
             -- what hides findings to come
-            WHEN eventName IN ('CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter', 'UpdateFindingsFilter')
+            WHEN eventName IN ('CreateArchiveRule', 'UpdateArchiveRule', 'CreateFilter', 'CreateFindingsFilter', 'UpdateFindingsFilter')
                  AND sessionCredentialFromConsole IS NOT TRUE
                  AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('securityhub.amazonaws.com', 'guardduty.amazonaws.com', 'access-analyzer.amazonaws.com', 'inspector2.amazonaws.com', 'macie2.amazonaws.com')
-  AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule', 'CreateFilter', 'CreateFindingsFilter', 'UpdateFindingsFilter', 'ApplyArchiveRule', 'UpdateFindings', 'BatchUpdateFindingsV2')
+  AND eventName IN ('BatchUpdateFindings', 'ArchiveFindings', 'CreateArchiveRule', 'UpdateArchiveRule', 'CreateFilter', 'CreateFindingsFilter', 'UpdateFindingsFilter', 'ApplyArchiveRule', 'UpdateFindings', 'BatchUpdateFindingsV2')
   -- a filter of GuardDuty is told by another rule
   AND (eventName != 'CreateFilter' OR eventSource = 'inspector2.amazonaws.com' AND requestParameters ->> 'action' = 'SUPPRESS')
   AND (eventName NOT IN ('CreateFindingsFilter', 'UpdateFindingsFilter') OR requestParameters ->> 'action' = 'ARCHIVE')

@@ -10,18 +10,22 @@ SELECT eventTime,
        coalesce(requestParameters ->> 'keyName', requestParameters ->> 'name', requestParameters ->> 'description') AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'instanceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', requestParameters ->> 'email', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', account) AS resource,
+       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'instanceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', requestParameters ->> 'email', requestParameters ->> 'userName', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', account) AS resource,
        CASE WHEN eventSource = 'mq.amazonaws.com' THEN 'User of a message broker was made by a person'
             WHEN eventName IN ('UpdateWorkspaceAuthentication', 'UpdatePermissions') THEN 'Who may enter Grafana was changed by a person'
+            WHEN eventName = 'UpdateUser' THEN 'User of QuickSight was made administrator by a person'
             WHEN eventName = 'InvokeRestApi' THEN 'Airflow was told by a person what to run'
             WHEN eventSource = 'connect.amazonaws.com' THEN 'Emergency access to a contact center was taken by a person'
             ELSE 'Key or link into Airflow, Grafana or AppSync, or an administrator of QuickSight, was made by a person' END AS title,
        CASE WHEN eventSource = 'appsync.amazonaws.com' THEN 'low' ELSE 'medium' END AS severity
 FROM cloudtrail
 WHERE eventSource IN ('airflow.amazonaws.com', 'grafana.amazonaws.com', 'appsync.amazonaws.com', 'quicksight.amazonaws.com', 'mq.amazonaws.com', 'connect.amazonaws.com')
-  AND eventName IN ('CreateWebLoginToken', 'CreateCliToken', 'CreateWorkspaceApiKey', 'CreateWorkspaceServiceAccountToken', 'CreateApiKey', 'RegisterUser', 'CreateUser', 'UpdateWorkspaceAuthentication', 'UpdatePermissions', 'InvokeRestApi', 'AdminGetEmergencyAccessToken')
+  AND eventName IN ('CreateWebLoginToken', 'CreateCliToken', 'CreateWorkspaceApiKey', 'CreateWorkspaceServiceAccountToken', 'CreateApiKey', 'RegisterUser', 'CreateUser', 'UpdateWorkspaceAuthentication', 'UpdatePermissions', 'InvokeRestApi', 'AdminGetEmergencyAccessToken', 'UpdateUser')
   AND (eventName <> 'RegisterUser'
        OR requestParameters ->> 'userRole' LIKE 'ADMIN%')
+  AND (eventName <> 'UpdateUser'
+       OR eventSource = 'quicksight.amazonaws.com'
+          AND requestParameters ->> 'role' LIKE 'ADMIN%')
   AND (eventName <> 'CreateUser'
        OR eventSource = 'mq.amazonaws.com')
   AND (eventName <> 'UpdatePermissions'

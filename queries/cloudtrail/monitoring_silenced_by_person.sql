@@ -12,12 +12,16 @@ SELECT eventTime,
        userAgent,
        array_transform(latest, v -> substr(v, 12)) AS resource,
        -- event_rule_disabled and log_forwarding_removed tell it
-       CASE WHEN days >= 3 AND eventName IN ('DisableAlarmActions', 'DisableRule') AND NOT regexp_like(requestParameters, '(?i)guard-?duty|secur|cloudtrail|config|iam|root|siem|unauthori|login|sign-?in') THEN 'low'
+       CASE WHEN eventName = 'PutAlertManagerDefinition' THEN 'low'
+            WHEN days >= 3 AND eventName IN ('DisableAlarmActions', 'DisableRule') AND NOT regexp_like(requestParameters, '(?i)guard-?duty|secur|cloudtrail|config|iam|root|siem|unauthori|login|sign-?in') THEN 'low'
             WHEN eventName = 'DisableRule' AND regexp_like(requestParameters ->> 'name', '(?i)guardduty|security|cloudtrail|config|iam|root|alert|siem')
                  OR eventName IN ('DeleteSubscriptionFilter', 'DeleteDestination')
                     AND regexp_like(requestParameters ->> 'logGroupName', '(?i)cloudtrail|flow-?log|vpc|guardduty|waf|route53|firewall|audit|security') THEN 'low' ELSE 'medium' END AS severity,
        CASE WHEN eventName = 'DeleteAlarms' THEN 'CloudWatch alarm was deleted by hand'
             WHEN eventName IN ('DisableAlarmActions', 'PutMetricAlarm') THEN 'CloudWatch alarm was silenced by hand'
+            WHEN eventSource = 'aps.amazonaws.com' AND eventName LIKE 'Put%' THEN 'Whom the alerts of a Prometheus workspace are sent to was written anew by hand'
+            WHEN eventSource = 'aps.amazonaws.com' THEN 'Alerts of a Prometheus workspace were deleted by hand'
+            WHEN eventName = 'PutMetricFilter' THEN 'Metric filter of a log was written by hand so that it counts nothing'
             WHEN eventName = 'DeleteMetricFilter' THEN 'Metric filter of a log was deleted'
             WHEN eventName IN ('DeleteSubscriptionFilter', 'DeleteDestination', 'DeleteDelivery') THEN 'Delivery of a log was taken off'
             WHEN eventName = 'DeleteAccountPolicy' THEN 'Policy of logs was deleted'
@@ -34,12 +38,13 @@ SELECT eventTime,
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
              -- the latest ten, by seconds until the year 2100
-             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'identifier', requestParameters ->> 'contactId', requestParameters ->> 'contactChannelId', account)) OVER week AS latest
+             sample(CAST(4102444800 - to_unixtime(eventTime) AS varchar) || ' ' || coalesce(requestParameters -> 'alarmNames' ->> 0, requestParameters ->> 'logGroupName', requestParameters ->> 'rule', requestParameters ->> 'name', requestParameters ->> 'subscriptionArn', requestParameters ->> 'topicArn', requestParameters ->> 'subscriptionName', requestParameters ->> 'backupVaultName', requestParameters ->> 'arn', requestParameters ->> 'alarmName', requestParameters ->> 'resourceArn', requestParameters ->> 'functionName', requestParameters ->> 'identifier', requestParameters ->> 'contactId', requestParameters ->> 'contactChannelId', requestParameters ->> 'workspaceId', account)) OVER week AS latest
       FROM cloudtrail
-      WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com', 'rds.amazonaws.com', 'notifications.amazonaws.com', 'backup.amazonaws.com', 'oam.amazonaws.com', 'ssm-contacts.amazonaws.com', 'ssm-incidents.amazonaws.com', 'lambda.amazonaws.com')
+      WHERE eventSource IN ('monitoring.amazonaws.com', 'logs.amazonaws.com', 'events.amazonaws.com', 'sns.amazonaws.com', 'rds.amazonaws.com', 'notifications.amazonaws.com', 'backup.amazonaws.com', 'oam.amazonaws.com', 'ssm-contacts.amazonaws.com', 'ssm-incidents.amazonaws.com', 'lambda.amazonaws.com', 'aps.amazonaws.com')
         AND eventName IN ('DeleteAlarms', 'DisableAlarmActions', 'DeleteMetricFilter', 'DeleteSubscriptionFilter', 'DeleteDestination', 'DisableRule', 'RemoveTargets', 'Unsubscribe', 'SetSubscriptionAttributes', 'DeleteTopic', 'DeleteDelivery', 'DeleteAccountPolicy', 'PutMetricAlarm',
                           'DeleteEventBus', 'DeleteEventSubscription', 'DeleteNotificationConfiguration', 'DeleteBackupVaultNotifications',
-                          'DisassociateChannel', 'DeleteLink', 'DeleteContact', 'DeactivateContactChannel', 'DeleteResponsePlan', 'PutFunctionConcurrency20171031', 'DeleteFunction20150331')
+                          'DisassociateChannel', 'DeleteLink', 'DeleteContact', 'DeactivateContactChannel', 'DeleteResponsePlan', 'PutFunctionConcurrency20171031', 'DeleteFunction20150331',
+                          'PutMetricFilter', 'DeleteAlertManagerDefinition', 'PutAlertManagerDefinition', 'DeleteRuleGroupsNamespace')
         AND (eventName <> 'DeleteTopic'
              OR regexp_like(requestParameters ->> 'topicArn', '(?i)alert|alarm|secur|guard|incident|monitor'))
         -- what a filter does not name is not sent
@@ -48,6 +53,12 @@ FROM (SELECT *,
                 AND regexp_like(requestParameters ->> 'subscriptionArn', '(?i)alert|alarm|secur|guard|incident|monitor'))
         AND (eventName <> 'PutMetricAlarm'
              OR requestParameters ->> 'actionsEnabled' = 'false')
+        -- each match counts as nothing; or of the events of CloudTrail none has the fields that it looks for
+        AND (eventName <> 'PutMetricFilter'
+             OR regexp_like(requestParameters ->> 'metricTransformations', '"metricValue"\s*:\s*"?0+([.]0*)?"?\s*[,}]')
+             OR regexp_like(requestParameters ->> 'logGroupName', '(?i)cloudtrail')
+                AND requestParameters ->> 'filterPattern' LIKE '%$.%'
+                AND NOT regexp_like(requestParameters ->> 'filterPattern', '[$][.](event|errorCode|errorMessage|userIdentity|userAgent|sourceIPAddress|awsRegion|requestParameters|responseElements|additionalEventData|readOnly|resources|recipientAccountId|requestID|apiVersion|managementEvent|serviceEventDetails|sharedEventID|vpcEndpoint|tlsDetails|sessionCredentialFromConsole|insightDetails|edgeDeviceDetails|addendum)'))
         -- functions that act on what is told
         AND (eventSource <> 'lambda.amazonaws.com'
              OR regexp_like(requestParameters ->> 'functionName', '(?i)secur|guard-?duty|cloudtrail|incident|remediat|siem|forensic|quarantine|intrusion|threat')

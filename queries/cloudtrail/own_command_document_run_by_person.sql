@@ -11,12 +11,16 @@ SELECT eventTime,
        userAgent,
        requestParameters ->> 'documentName' AS resource,
        -- command_document_of_other_account_run tells it
-       CASE WHEN regexp_like(replace(requestParameters ->> 'documentName', account, ''), ':[0-9]{12}:document/') THEN 'low' ELSE 'medium' END AS severity
+       CASE WHEN regexp_like(replace(requestParameters ->> 'documentName', account, ''), ':[0-9]{12}:document/') THEN 'low' ELSE 'medium' END AS severity,
+       CASE WHEN eventName = 'StartChangeRequestExecution' THEN 'Person started a change of Change Manager that nobody else approves'
+            ELSE 'Person ran a command or automation document of the account''s own' END AS title
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
-  AND eventName IN ('SendCommand', 'StartAutomationExecution')
+  AND eventName IN ('SendCommand', 'StartAutomationExecution', 'StartChangeRequestExecution')
   -- names that nobody else may begin one with
-  AND NOT regexp_like(requestParameters ->> 'documentName', '(^|/)(AWS|Amazon)')
+  AND (eventName <> 'StartChangeRequestExecution' AND NOT regexp_like(requestParameters ->> 'documentName', '(^|/)(AWS|Amazon)')
+       -- what runs is what the request brings along
+       OR requestParameters ->> 'autoApprove' = 'true')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

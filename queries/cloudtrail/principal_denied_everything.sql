@@ -26,7 +26,8 @@ WHERE eventSource IN ('iam.amazonaws.com', 's3.amazonaws.com')
                                AND regexp_like(s ->> 'Principal', '^[*]$|"AWS"\s*:\s*(\[\s*)?"[*]"')
                                AND (json_contains(s, 'NotAction')
                                     OR regexp_like(s ->> 'Action', '(?i)^(s3:)?[*]$|"(s3:)?[*]"'))
-                               AND regexp_like(coalesce(s ->> 'Condition', ''), '^([{]\s*[}])?$'))
+                               -- a condition that always holds is none: TLS, as every call, or any name
+                               AND regexp_like(regexp_replace(coalesce(s ->> 'Condition', ''), '(?i)"(Bool|StringLike|ArnLike)(IfExists)?"\s*:\s*[{]\s*("aws:SecureTransport"\s*:\s*(\[\s*)?"?true"?|"aws:[a-z]+"\s*:\s*(\[\s*)?"[*]+")\s*\]?\s*[}]', '', 'g'), '^([{][\s,]*[}])?$'))
        OR array_any_match(coalesce(json_get_array(requestParameters ->> 'policyDocument', 'Statement'), make_array(json_get_json(requestParameters ->> 'policyDocument', 'Statement'))),
                           s -> s ->> 'Effect' = 'Deny'
                                AND (regexp_like(s ->> 'Action', '(^|")[*](:[*])?("|$)')
@@ -34,6 +35,6 @@ WHERE eventSource IN ('iam.amazonaws.com', 's3.amazonaws.com')
                                     OR json_contains(s, 'NotAction') AND NOT regexp_like(s ->> 'NotAction', '[*]'))
                                AND (json_contains(s, 'NotResource')
                                     OR regexp_like(s ->> 'Resource', '^[*]$|"[*]"'))
-                               AND regexp_like(coalesce(s ->> 'Condition', ''), '^([{]\s*[}])?$')))
+                               AND regexp_like(regexp_replace(coalesce(s ->> 'Condition', ''), '(?i)"(Bool|StringLike|ArnLike)(IfExists)?"\s*:\s*[{]\s*("aws:SecureTransport"\s*:\s*(\[\s*)?"?true"?|"aws:[a-z]+"\s*:\s*(\[\s*)?"[*]+")\s*\]?\s*[}]', '', 'g'), '^([{][\s,]*[}])?$')))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

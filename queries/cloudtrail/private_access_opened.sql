@@ -12,11 +12,17 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'serviceIdentifier', requestParameters ->> 'serviceNetworkIdentifier', requestParameters ->> 'resourceIdentifier', requestParameters ->> 'accessLogSubscriptionIdentifier', requestParameters ->> 'policyStoreId',
-                requestParameters -> 'ModifyVerifiedAccessEndpointPolicyRequest' ->> 'VerifiedAccessEndpointId', requestParameters -> 'ModifyVerifiedAccessGroupPolicyRequest' ->> 'VerifiedAccessGroupId', account) AS resource
+                requestParameters -> 'ModifyVerifiedAccessEndpointPolicyRequest' ->> 'VerifiedAccessEndpointId', requestParameters -> 'ModifyVerifiedAccessGroupPolicyRequest' ->> 'VerifiedAccessGroupId', requestParameters -> 'ModifyVerifiedAccessTrustProviderRequest' ->> 'VerifiedAccessTrustProviderId', requestParameters ->> 'listenerArn', account) AS resource,
+       -- the page of a listener sends all of it, with every change
+       CASE WHEN eventName = 'ModifyListener' AND sessionCredentialFromConsole THEN 'low' ELSE 'medium' END AS severity,
+       CASE WHEN eventName = 'ModifyListener' THEN 'Load balancer does not check the certificates of its callers'
+            WHEN eventName = 'ModifyVerifiedAccessTrustProvider' THEN 'Who vouches for the users of Verified Access was changed by hand'
+            ELSE 'Guard of private applications was taken off: Verified Access, VPC Lattice or Verified Permissions' END AS title
 FROM cloudtrail
-WHERE eventSource IN ('ec2.amazonaws.com', 'vpc-lattice.amazonaws.com', 'verifiedpermissions.amazonaws.com')
+WHERE eventSource IN ('ec2.amazonaws.com', 'vpc-lattice.amazonaws.com', 'verifiedpermissions.amazonaws.com', 'elasticloadbalancing.amazonaws.com')
   AND eventName IN ('ModifyVerifiedAccessEndpointPolicy', 'ModifyVerifiedAccessGroupPolicy', 'ModifyVerifiedAccessInstanceLoggingConfiguration', 'AttachVerifiedAccessTrustProvider',
-                    'UpdateService', 'UpdateServiceNetwork', 'DeleteAuthPolicy', 'DeleteAccessLogSubscription', 'UpdatePolicyStore', 'CreatePolicy', 'UpdatePolicy')
+                    'UpdateService', 'UpdateServiceNetwork', 'DeleteAuthPolicy', 'DeleteAccessLogSubscription', 'UpdatePolicyStore', 'CreatePolicy', 'UpdatePolicy',
+                    'ModifyVerifiedAccessTrustProvider', 'ModifyListener')
   AND (eventName IN ('DeleteAuthPolicy', 'DeleteAccessLogSubscription')
        OR requestParameters ->> 'authType' = 'NONE'
        OR requestParameters -> 'validationSettings' ->> 'mode' = 'OFF'
@@ -24,6 +30,12 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'vpc-lattice.amazonaws.com', 'verifie
        -- Cedar: everybody, everything, and no condition behind it
        OR regexp_like(requestParameters, 'permit\s*[(]\s*principal\s*,\s*action\s*,\s*resource\s*[)]\s*(;|"|when\s*[{]\s*true\s*[}])')
        OR eventName = 'AttachVerifiedAccessTrustProvider'
+          AND is_by_hand()
+       OR (json_contains(requestParameters, 'ModifyVerifiedAccessTrustProviderRequest', 'OidcOptions')
+           OR json_contains(requestParameters, 'ModifyVerifiedAccessTrustProviderRequest', 'NativeApplicationOidcOptions'))
+          AND is_by_hand()
+       -- controllers of clusters say that it is off of each listener that they make
+       OR requestParameters -> 'mutualAuthentication' ->> 'mode' IN ('off', 'passthrough')
           AND is_by_hand())
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -7,9 +7,15 @@ SELECT eventTime, eventName,
        json_get_str(requestParameters, 'source', 'sourceType') AS source_type,
        sourceIPAddress, userAgent,
        coalesce(json_get_str(responseElements, 'trustAnchor', 'trustAnchorArn'), requestParameters ->> 'trustAnchorId', requestParameters ->> 'name') AS resource,
-       CASE WHEN json_get_str(requestParameters, 'source', 'sourceType') = 'AWS_ACM_PCA' THEN 'medium' ELSE 'high' END AS severity
+       CASE WHEN eventName = 'EnableTrustAnchor' OR json_get_str(requestParameters, 'source', 'sourceType') = 'AWS_ACM_PCA' THEN 'medium' ELSE 'high' END AS severity,
+       CASE WHEN eventName = 'EnableTrustAnchor' THEN 'Certificate authority that Roles Anywhere knows was trusted again'
+            ELSE 'Roles Anywhere was told to trust a certificate authority' END AS title
 FROM cloudtrail
 WHERE eventSource = 'rolesanywhere.amazonaws.com'
-  AND eventName IN ('CreateTrustAnchor', 'UpdateTrustAnchor')
-  AND json_contains(requestParameters, 'source')
+  AND eventName IN ('CreateTrustAnchor', 'UpdateTrustAnchor', 'EnableTrustAnchor')
+  AND (json_contains(requestParameters, 'source')
+       -- one that lay still; a deployment enables what it describes
+       OR eventName = 'EnableTrustAnchor'
+          AND NOT is_infrastructure_tool()
+          AND userIdentity.invokedBy IS NULL)
   AND errorCode IS NULL

@@ -12,6 +12,7 @@ SELECT eventTime,
        requestParameters ->> 'userPoolId' AS resource,
        CASE WHEN eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider') THEN 'Identity provider of a user pool was added or changed by hand'
             WHEN eventName = 'UpdateUserPoolClient' THEN 'Client of a user pool was changed by hand'
+            WHEN eventName IN ('CreateGroup', 'UpdateGroup') THEN 'Group of a user pool was given a role by hand'
             WHEN eventName = 'AdminAddUserToGroup' THEN 'User of a user pool was made administrator'
             WHEN eventName = 'AdminLinkProviderForUser' THEN 'User of a user pool was linked to another sign-in by hand'
             WHEN eventName = 'AdminUpdateUserAttributes' THEN 'E-mail address or number of a user of a user pool was changed by hand'
@@ -19,7 +20,7 @@ SELECT eventTime,
             ELSE 'User pool was set to let in more people, or to run code of another account' END AS title
 FROM cloudtrail
 WHERE eventSource = 'cognito-idp.amazonaws.com'
-  AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'UpdateUserPoolClient', 'AdminAddUserToGroup', 'SetRiskConfiguration', 'AdminLinkProviderForUser', 'AdminUpdateUserAttributes')
+  AND eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPool', 'UpdateUserPoolClient', 'AdminAddUserToGroup', 'SetRiskConfiguration', 'AdminLinkProviderForUser', 'AdminUpdateUserAttributes', 'CreateGroup', 'UpdateGroup')
   AND (eventName IN ('CreateIdentityProvider', 'UpdateIdentityProvider', 'UpdateUserPoolClient', 'AdminLinkProviderForUser')
        -- who gets the codes gets in; the console is where a help desk works
        OR eventName = 'AdminUpdateUserAttributes'
@@ -30,7 +31,10 @@ WHERE eventSource = 'cognito-idp.amazonaws.com'
           AND sessionCredentialFromConsole IS NOT TRUE
        OR regexp_like(replace(requestParameters ->> 'lambdaConfig', account, ''), ':lambda:[a-z0-9-]+:[0-9]{12}:')
        OR json_length(requestParameters, 'riskExceptionConfiguration', 'skippedIPRangeList') > 0
-       OR regexp_like(requestParameters ->> 'groupName', '(?i)admin'))
+       OR eventName = 'AdminAddUserToGroup'
+          AND regexp_like(requestParameters ->> 'groupName', '(?i)admin')
+       -- its members get the credentials of it
+       OR json_contains(requestParameters, 'roleArn'))
   AND (is_by_hand()
           AND NOT is_infrastructure_tool()
        -- code of a stranger is nobody's work

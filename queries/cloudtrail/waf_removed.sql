@@ -14,6 +14,8 @@ SELECT eventTime,
                                               WHEN eventName = 'DeleteLoggingConfiguration' THEN 'Log of a WAF web ACL was turned off'
                                               WHEN eventName IN ('DeleteRuleGroup', 'DeleteFirewallManagerRuleGroups') THEN 'Rules of a WAF web ACL were deleted'
                                               ELSE 'WAF web ACL was deleted or taken off what it protects' END
+            WHEN eventName IN ('DeleteIPSet', 'DeleteRule', 'DeleteRuleGroup', 'DeleteFirewallManagerRuleGroups') THEN 'Somebody tried to delete rules or addresses of WAF'
+            WHEN eventName = 'DeleteLoggingConfiguration' THEN 'Somebody tried to turn off the log of a WAF web ACL'
             ELSE 'Somebody tried to delete a WAF web ACL or take it off' END AS title
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,
