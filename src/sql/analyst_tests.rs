@@ -345,6 +345,21 @@ async fn a_time_may_be_as_far_as_no_event_is() {
             "SELECT coalesce(max(eventTime), timestamp '9999-12-31 00:00:00'), timestamp '0001-01-01 00:00' FROM cloudtrail WHERE eventid = 'c'",
             "9999-12-31T00:00:00Z | 0001-01-01T00:00:00",
         ),
+        (
+            "SELECT eventid FROM cloudtrail \
+             WHERE eventTime BETWEEN timestamp '2024-08-02 00:00:00' AND timestamp '9999-12-31 00:00:00'",
+            "b",
+        ),
+        ("SELECT eventid FROM cloudtrail WHERE eventTime BETWEEN date '2024-08-02' AND date '9999-12-31'", "b"),
+        ("SELECT eventid FROM cloudtrail WHERE CAST(eventTime AS timestamp) < date '2024-08-02'", "a"),
+        (
+            "SELECT CAST('9999-12-31' AS timestamp), greatest(timestamp '2024-08-01 10:00', timestamp '9999-12-31 00:00:00'), \
+             timestamp '2024-08-01 10:00' IN (date '9999-12-31', timestamp '2024-08-01 10:00'), \
+             date_diff('day', timestamp '2024-08-01 10:00', timestamp '9999-12-31 00:00:00')",
+            "9999-12-31T00:00:00 | 9999-12-31T00:00:00 | true | 2912959",
+        ),
+        // a number is one of seconds
+        ("SELECT CAST(1722506400 AS timestamp)", "2024-08-01T10:00:00"),
     ])
     .await;
 }

@@ -50,7 +50,7 @@ use self::outer::Scopes;
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, positional, text, with_arguments};
 use self::times::{
-    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_cast, complete_time, far_time, interval_times,
+    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_cast, complete_time, in_micros, interval_times,
     is_time, part, part_of_zone, parts_of_interval, time_of_zone,
 };
 use self::unnest::Unnested;
@@ -454,13 +454,14 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         Expr::Value(number) if who == For::Query && matches!(number.value, Value::Number(..)) => {
             decimals::literal(number)
         }
-        Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), value, .. }) => {
+        Expr::TypedString(TypedString { data_type: kind @ DataType::Timestamp(..), value, .. }) => {
+            in_micros(kind);
             if let Value::SingleQuotedString(text) = &mut value.value
                 && let Some(whole) = complete(text)
             {
                 *text = whole;
             }
-            time_of_zone(&value.value).or_else(|| far_time(&value.value))
+            time_of_zone(&value.value)
         }
         Expr::AtTimeZone { timestamp, time_zone } => Some(with_arguments(AT_TIME_ZONE, &[timestamp, time_zone])),
         Expr::Extract { field, expr, .. } => {
