@@ -365,6 +365,25 @@ async fn a_time_may_be_as_far_as_no_event_is() {
 }
 
 #[tokio::test]
+async fn columns_that_nobody_named_may_be_equal_within_a_query() {
+    check_all(&[
+        (
+            "WITH a AS (SELECT 'x' AS k, 1 AS n, 2 AS m UNION ALL SELECT 'y', 0, 0) SELECT k, n + m FROM a ORDER BY 1",
+            "x | 3 / y | 0",
+        ),
+        (
+            "SELECT count(*) FROM (SELECT eventname AS a, eventsource AS b FROM cloudtrail \
+             UNION ALL SELECT eventname, eventname FROM cloudtrail)",
+            "4",
+        ),
+        ("WITH t (a, b) AS (SELECT NULL, NULL UNION ALL SELECT 1, 1) SELECT a, b FROM t WHERE a IS NOT NULL", "1 | 1"),
+        ("SELECT * FROM (SELECT count(*), count(*) FROM cloudtrail)", "2 | 2"),
+        ("SELECT count(*) FROM cloudtrail WHERE EXISTS (SELECT 1, 1)", "2"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_part_of_a_text_is_counted_from_its_end_below_zero() {
     check_all(&[
         (

@@ -29,6 +29,7 @@ mod json_path;
 mod time_format;
 pub mod template;
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use anyhow::{anyhow, bail};
@@ -201,11 +202,14 @@ impl VisitorMut for Words {
             twice::grouped(select);
             twice::called(select);
         }
-        for (item, typed) in select.projection.iter_mut().zip(typed) {
-            if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)
-                && (expr.to_string() != typed || self.who == For::Query && !typed.eq_ignore_ascii_case("count(*)"))
-            {
-                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', typed) };
+        let mut seen = HashSet::new();
+        for (place, (item, typed)) in select.projection.iter_mut().zip(typed).enumerate() {
+            let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed) else { continue };
+            let is_again = self.who == For::Query && !seen.insert(typed.clone());
+            let is_other = self.who == For::Query && !typed.eq_ignore_ascii_case("count(*)");
+            if is_again || is_other || expr.to_string() != typed {
+                let name = if is_again { twice::again(&typed, place) } else { typed };
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', name) };
             }
         }
         ControlFlow::Continue(())
@@ -217,6 +221,9 @@ impl VisitorMut for Words {
             return ControlFlow::Break(anyhow!(
                 "there is no {operation} ALL here, which counts equal rows: {operation} has each row once"
             ));
+        }
+        if self.who == For::Query {
+            twice::behind_another(&mut query.body);
         }
         if let (For::Query, Some(order)) = (self.who, &mut query.order_by) {
             self.scopes.back();
