@@ -384,6 +384,19 @@ async fn columns_that_nobody_named_may_be_equal_within_a_query() {
 }
 
 #[tokio::test]
+async fn all_columns_but_some_are_asked_for_in_the_words_of_two_engines() {
+    check_all(&[
+        ("SELECT * EXCEPT (b) FROM (VALUES (1, 2, 3)) AS t (a, b, c)", "1 | 3"),
+        ("SELECT t.* EXCEPT (a, b) FROM (VALUES (1, 2, 3)) AS t (a, b, c) EXCEPT SELECT 4", "3"),
+        ("SELECT * EXCLUDE (b) FROM (VALUES (1, 2, 3)) AS t (a, b, c)", "1 | 3"),
+        ("SELECT * EXCLUDE (eventName, eventSource) FROM (SELECT eventId, eventName, eventSource FROM cloudtrail) ORDER BY 1", "a / b"),
+        ("SELECT * EXCEPT (eventName, eventSource) FROM (SELECT eventId, eventName, eventSource FROM cloudtrail) ORDER BY 1", "a / b"),
+        ("SELECT c.* EXCLUDE EventSource FROM (SELECT eventId, eventSource FROM cloudtrail) AS c ORDER BY 1", "a / b"),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_part_of_a_text_is_counted_from_its_end_below_zero() {
     check_all(&[
         (

@@ -21,6 +21,7 @@ mod quantified;
 mod casts;
 mod compared;
 mod lateral;
+mod left_out;
 mod like;
 mod unnest;
 mod using;
@@ -165,6 +166,7 @@ impl VisitorMut for Words {
             return ControlFlow::Break(at(place, instead));
         }
         groups::in_words(select);
+        left_out::folded(select);
         self.scopes.enter(select, &self.given);
         if self.who == For::Query {
             groups::by_alias(select, |name| self.scopes.has(name));
