@@ -320,6 +320,11 @@ async fn what_is_not_counted_or_known_is_refused_with_what_is_written_instead() 
              WHERE eventName = 'ConsoleLogin' GROUP BY 1 says what `eventName=ConsoleLogin | stats count by sourceIPAddress` says",
         ),
         (
+            "SELECT json_extract_path_text(requestParameters, 'bucketName') FROM cloudtrail",
+            "line 1, column 8: there is no function `json_extract_path_text` here: \
+             json_extract_scalar(requestParameters, '$.bucketName')",
+        ),
+        (
             "SELECT strcontains(eventName, 'Get') FROM cloudtrail",
             "line 1, column 8: there is no function `strcontains` here: strpos(eventName, 'Get') > 0, or eventName LIKE '%Get%'",
         ),
