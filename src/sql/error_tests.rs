@@ -74,6 +74,17 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "a subquery that names columns of the query around it is asked for one value: arbitrary(x), max(x) or count(*), and \
              max_by(x, eventTime) in the place of ORDER BY eventTime DESC LIMIT 1",
         ),
+        (
+            "SELECT eventid, (SELECT count(*) FROM cloudtrail d WHERE d.eventTime < c.eventTime) FROM cloudtrail c",
+            "a subquery for one value compares with columns of the query around it by = alone: \
+             SELECT a.x, count(b.x) FROM a LEFT JOIN b ON b.x < a.x GROUP BY a.x",
+        ),
+        (
+            "WITH q AS (SELECT eventName AS k, count(*) AS n FROM cloudtrail GROUP BY 1) \
+             SELECT k, (SELECT count(*) FROM q AS b WHERE b.n > a.n) FROM q AS a",
+            "a subquery for one value compares with columns of the query around it by = alone: \
+             SELECT a.x, count(b.x) FROM a LEFT JOIN b ON b.x < a.x GROUP BY a.x",
+        ),
         ("USE default", "there is one database here, the archive: SHOW TABLES"),
         (
             "SELECT date_diff('second', start, \"end\") FROM vpc_flow",
