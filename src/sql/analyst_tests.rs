@@ -358,6 +358,10 @@ async fn a_time_may_be_as_far_as_no_event_is() {
              date_diff('day', timestamp '2024-08-01 10:00', timestamp '9999-12-31 00:00:00')",
             "9999-12-31T00:00:00 | 9999-12-31T00:00:00 | true | 2912959",
         ),
+        (
+            "SELECT count(*) FROM generate_series(timestamp '2024-08-01', timestamp '2024-08-02', INTERVAL '12 hours') AS t (x)",
+            "3",
+        ),
         // a number is one of seconds
         ("SELECT CAST(1722506400 AS timestamp)", "2024-08-01T10:00:00"),
     ])

@@ -52,8 +52,8 @@ use self::outer::Scopes;
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, positional, text, with_arguments};
 use self::times::{
-    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_cast, complete_time, in_micros, interval_times,
-    is_time, part, part_of_zone, parts_of_interval, time_of_zone,
+    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_cast, complete_time, in_micros, in_nanos,
+    interval_times, is_time, part, part_of_zone, parts_of_interval, time_of_zone,
 };
 use self::unnest::Unnested;
 use crate::rule::dialect::{SqlError, line_and_column};
@@ -258,6 +258,9 @@ impl VisitorMut for Words {
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<anyhow::Error> {
         if let Some(sampled) = sampled(factor) {
             *factor = sampled;
+        }
+        if matches!(factor, TableFactor::Table { args: Some(_), .. }) {
+            in_nanos(factor);
         }
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
