@@ -328,6 +328,16 @@ async fn a_time_without_a_zone_is_of_utc_beside_one_of_another_zone() {
              WHERE t IN (timestamp '2024-08-01 10:00', timestamp '2024-08-02 19:00')",
             "a",
         ),
+        (
+            "SELECT eventid FROM (SELECT eventid, eventTime AT TIME ZONE 'Asia/Tokyo' AS t FROM cloudtrail) \
+             WHERE t IN (SELECT CAST(min(eventTime) AS timestamp) FROM cloudtrail)",
+            "a",
+        ),
+        (
+            "SELECT eventid FROM cloudtrail WHERE CAST(eventTime AS timestamp) \
+             IN (SELECT max(eventTime) AT TIME ZONE 'Asia/Tokyo' FROM cloudtrail)",
+            "b",
+        ),
         // in Pago Pago the day begins at 11:00 of UTC
         ("SELECT eventid FROM cloudtrail WHERE eventTime AT TIME ZONE 'Pacific/Pago_Pago' > date '2024-08-02'", "b"),
         ("SELECT eventid FROM cloudtrail WHERE eventTime AT TIME ZONE 'UTC' > timestamp '2024-08-02 09:59'", "b"),

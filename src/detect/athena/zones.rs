@@ -40,6 +40,25 @@ pub fn in_utc(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
     Transformed::yes(expr)
 }
 
+/// The same of `x IN (SELECT ...)`, of which the rows stay as they are: beside those without a zone `x` is what clocks show in UTC.
+pub fn within_utc(mut expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let Expr::InSubquery(asked) = &mut expr else { return Transformed::no(expr) };
+    let rows = asked.subquery.subquery.schema().field(0).data_type().clone();
+    let utc = |unit: TimeUnit| DataType::Timestamp(unit, Some("+00:00".into()));
+    let Ok(kind) = asked.expr.get_type(schema) else { return Transformed::no(expr) };
+    let kinds = match &kind {
+        DataType::Timestamp(unit, None) if is_of_other_zone(&rows) => vec![utc(*unit)],
+        DataType::Timestamp(unit, _) if is_of_other_zone(&kind) && matches!(rows, DataType::Timestamp(_, None)) => {
+            vec![utc(*unit), DataType::Timestamp(*unit, None)]
+        }
+        _ => return Transformed::no(expr),
+    };
+    for kind in kinds {
+        *asked.expr = cast(std::mem::take(&mut *asked.expr), kind);
+    }
+    Transformed::yes(expr)
+}
+
 /// Days as times like the one that they are compared with. DataFusion has them, and it, in nanoseconds, of which `date '9999-12-31'` is past.
 fn days_as_times(kinds: &[Option<DataType>]) -> Vec<Option<DataType>> {
     let time = kinds.iter().flatten().find(|kind| matches!(kind, DataType::Timestamp(..)));
