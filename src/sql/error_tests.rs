@@ -85,6 +85,14 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "a subquery for one value compares with columns of the query around it by = alone: \
              SELECT a.x, count(b.x) FROM a LEFT JOIN b ON b.x < a.x GROUP BY a.x",
         ),
+        (
+            "SELECT a FROM (SELECT eventName AS a, eventSource AS a FROM cloudtrail)",
+            "two columns of one query are called `a`: AS gives one of them another name",
+        ),
+        (
+            "SELECT a FROM (SELECT eventName, eventName FROM cloudtrail) AS t (a, b)",
+            "two columns of one query are called `eventname`: AS gives one of them another name",
+        ),
         ("USE default", "there is one database here, the archive: SHOW TABLES"),
         (
             "SELECT date_diff('second', start, \"end\") FROM vpc_flow",
