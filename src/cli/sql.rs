@@ -1,5 +1,6 @@
 //! `weir sql`: one query over an archive.
 
+mod lines;
 mod result_set;
 
 use std::collections::HashSet;
@@ -25,7 +26,6 @@ use super::output::{self, Failure, OrFail};
 use super::{archived, reference};
 use crate::config::Config;
 use crate::memory::{Memory, Size};
-use crate::sink::csv::neutralized;
 use crate::sink::table::plain_lines;
 use crate::sql::{self, room};
 
@@ -162,15 +162,10 @@ async fn write(
             writeln!(out, "{count} {}", if count == 1 { "row" } else { "rows" }).or_output()?;
         }
         Form::Csv => {
-            // written here and not by arrow, whose error does not say that the reader has gone
-            let mut put = |rows: &RecordBatch, header: bool| -> anyhow::Result<()> {
-                let mut csv = Vec::new();
-                arrow::csv::WriterBuilder::new().with_header(header).build(&mut csv).write(&flat(rows)?)?;
-                Ok(out.write_all(&csv)?)
-            };
-            put(&RecordBatch::new_empty(schema.clone()), true).or_output()?;
+            out.write_all(lines::header(schema).as_bytes()).or_output()?;
             while let Some(batch) = answer.next().await {
-                put(&batch.or_usage()?, false).or_output()?;
+                let rows = lines::rows(&batch.or_usage()?).or_output()?;
+                out.write_all(rows.as_bytes()).or_output()?;
             }
         }
         Form::Ndjson => {
@@ -298,17 +293,8 @@ fn with_text_keys(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
-/// Nested columns as text, for CSV has none, and no text that is a formula: attackers choose user agents and names.
-fn flat(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
-    with_texts(batch, neutralized)
-}
-
 /// What a terminal takes for letters only.
 fn visible(batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
-    with_texts(batch, plain_lines)
-}
-
-fn with_texts(batch: &RecordBatch, change: impl Fn(&str) -> String) -> anyhow::Result<RecordBatch> {
     let mut fields = Vec::new();
     let mut columns: Vec<ArrayRef> = Vec::new();
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
@@ -318,7 +304,8 @@ fn with_texts(batch: &RecordBatch, change: impl Fn(&str) -> String) -> anyhow::R
             continue;
         }
         let shown = ArrayFormatter::try_new(column, &FormatOptions::default())?;
-        let texts = (0..column.len()).map(|row| column.is_valid(row).then(|| change(&shown.value(row).to_string())));
+        let texts =
+            (0..column.len()).map(|row| column.is_valid(row).then(|| plain_lines(&shown.value(row).to_string())));
         fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
         columns.push(Arc::new(texts.collect::<StringArray>()));
     }
@@ -338,10 +325,10 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use arrow::array::{
-        DictionaryArray, DurationMicrosecondArray, Int64Array, Int64Builder, IntervalMonthDayNanoArray, MapBuilder,
-        NullArray, StringViewArray,
+        DurationMicrosecondArray, Int64Array, Int64Builder, IntervalMonthDayNanoArray, MapBuilder, NullArray,
+        StringViewArray,
     };
-    use arrow::datatypes::{Int32Type, IntervalMonthDayNano, UnionFields};
+    use arrow::datatypes::{IntervalMonthDayNano, UnionFields};
     use clap::Parser;
 
     use super::*;
@@ -385,20 +372,6 @@ mod tests {
             let expected: ArrayRef = Arc::new(StringArray::from(vec![Some(text), None]));
             assert_eq!(rows.column(place), &expected);
         }
-    }
-
-    #[test]
-    fn a_formula_in_csv_is_neutralized_and_a_number_is_not() {
-        let symbols: DictionaryArray<Int32Type> = [Some("@SUM(1)"), None, Some("boto3")].into_iter().collect();
-        let columns: [(&str, ArrayRef); 3] = [
-            ("agent", Arc::new(symbols)),
-            ("name", Arc::new(StringViewArray::from(vec![Some("=1+1"), Some("a=b"), None]))),
-            ("n", Arc::new(Int64Array::from(vec![-1, 2, 3]))),
-        ];
-        let rows = RecordBatch::try_from_iter(columns).unwrap();
-        let mut out = Vec::new();
-        arrow::csv::Writer::new(&mut out).write(&flat(&rows).unwrap()).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), "agent,name,n\n'@SUM(1),'=1+1,-1\n,a=b,2\nboto3,,3\n");
     }
 
     #[test]

@@ -150,6 +150,10 @@ impl Dialect for WeirDialect {
         true
     }
 
+    fn supports_select_wildcard_except(&self) -> bool {
+        true
+    }
+
     fn supports_explain_with_utility_options(&self) -> bool {
         true
     }

@@ -328,6 +328,16 @@ async fn a_time_without_a_zone_is_of_utc_beside_one_of_another_zone() {
              WHERE t IN (timestamp '2024-08-01 10:00', timestamp '2024-08-02 19:00')",
             "a",
         ),
+        (
+            "SELECT eventid FROM (SELECT eventid, eventTime AT TIME ZONE 'Asia/Tokyo' AS t FROM cloudtrail) \
+             WHERE t IN (SELECT CAST(min(eventTime) AS timestamp) FROM cloudtrail)",
+            "a",
+        ),
+        (
+            "SELECT eventid FROM cloudtrail WHERE CAST(eventTime AS timestamp) \
+             IN (SELECT max(eventTime) AT TIME ZONE 'Asia/Tokyo' FROM cloudtrail)",
+            "b",
+        ),
         // in Pago Pago the day begins at 11:00 of UTC
         ("SELECT eventid FROM cloudtrail WHERE eventTime AT TIME ZONE 'Pacific/Pago_Pago' > date '2024-08-02'", "b"),
         ("SELECT eventid FROM cloudtrail WHERE eventTime AT TIME ZONE 'UTC' > timestamp '2024-08-02 09:59'", "b"),
@@ -345,6 +355,57 @@ async fn a_time_may_be_as_far_as_no_event_is() {
             "SELECT coalesce(max(eventTime), timestamp '9999-12-31 00:00:00'), timestamp '0001-01-01 00:00' FROM cloudtrail WHERE eventid = 'c'",
             "9999-12-31T00:00:00Z | 0001-01-01T00:00:00",
         ),
+        (
+            "SELECT eventid FROM cloudtrail \
+             WHERE eventTime BETWEEN timestamp '2024-08-02 00:00:00' AND timestamp '9999-12-31 00:00:00'",
+            "b",
+        ),
+        ("SELECT eventid FROM cloudtrail WHERE eventTime BETWEEN date '2024-08-02' AND date '9999-12-31'", "b"),
+        ("SELECT eventid FROM cloudtrail WHERE CAST(eventTime AS timestamp) < date '2024-08-02'", "a"),
+        (
+            "SELECT CAST('9999-12-31' AS timestamp), greatest(timestamp '2024-08-01 10:00', timestamp '9999-12-31 00:00:00'), \
+             timestamp '2024-08-01 10:00' IN (date '9999-12-31', timestamp '2024-08-01 10:00'), \
+             date_diff('day', timestamp '2024-08-01 10:00', timestamp '9999-12-31 00:00:00')",
+            "9999-12-31T00:00:00 | 9999-12-31T00:00:00 | true | 2912959",
+        ),
+        (
+            "SELECT count(*) FROM generate_series(timestamp '2024-08-01', timestamp '2024-08-02', INTERVAL '12 hours') AS t (x)",
+            "3",
+        ),
+        // a number is one of seconds
+        ("SELECT CAST(1722506400 AS timestamp)", "2024-08-01T10:00:00"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn columns_that_nobody_named_may_be_equal_within_a_query() {
+    check_all(&[
+        (
+            "WITH a AS (SELECT 'x' AS k, 1 AS n, 2 AS m UNION ALL SELECT 'y', 0, 0) SELECT k, n + m FROM a ORDER BY 1",
+            "x | 3 / y | 0",
+        ),
+        (
+            "SELECT count(*) FROM (SELECT eventname AS a, eventsource AS b FROM cloudtrail \
+             UNION ALL SELECT eventname, eventname FROM cloudtrail)",
+            "4",
+        ),
+        ("WITH t (a, b) AS (SELECT NULL, NULL UNION ALL SELECT 1, 1) SELECT a, b FROM t WHERE a IS NOT NULL", "1 | 1"),
+        ("SELECT * FROM (SELECT count(*), count(*) FROM cloudtrail)", "2 | 2"),
+        ("SELECT count(*) FROM cloudtrail WHERE EXISTS (SELECT 1, 1)", "2"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn all_columns_but_some_are_asked_for_in_the_words_of_two_engines() {
+    check_all(&[
+        ("SELECT * EXCEPT (b) FROM (VALUES (1, 2, 3)) AS t (a, b, c)", "1 | 3"),
+        ("SELECT t.* EXCEPT (a, b) FROM (VALUES (1, 2, 3)) AS t (a, b, c) EXCEPT SELECT 4", "3"),
+        ("SELECT * EXCLUDE (b) FROM (VALUES (1, 2, 3)) AS t (a, b, c)", "1 | 3"),
+        ("SELECT * EXCLUDE (eventName, eventSource) FROM (SELECT eventId, eventName, eventSource FROM cloudtrail) ORDER BY 1", "a / b"),
+        ("SELECT * EXCEPT (eventName, eventSource) FROM (SELECT eventId, eventName, eventSource FROM cloudtrail) ORDER BY 1", "a / b"),
+        ("SELECT c.* EXCLUDE EventSource FROM (SELECT eventId, eventSource FROM cloudtrail) AS c ORDER BY 1", "a / b"),
     ])
     .await;
 }

@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use datafusion::common::alias::AliasGenerator;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result};
-use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::utils::{conjunction, split_conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator, Projection};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
@@ -65,4 +67,38 @@ fn computed<'e>(left: &'e mut Expr, right: &'e mut Expr) -> Option<&'e mut Expr>
         return Some(left);
     }
     (is_inner(right) && is_outer(left)).then_some(right)
+}
+
+/// What is written in the place of a subquery for one value that compares a column with one around it otherwise than by `=`. DataFusion 55 plans
+/// it, and where it runs says that something else is missing. `None` where the error is about another thing.
+pub fn instead(plan: &LogicalPlan, error: &DataFusionError) -> Option<anyhow::Error> {
+    let text = error.to_string();
+    let is_of_subquery = text.contains("No field named") || text.contains("logical expression ScalarSubquery");
+    (is_of_subquery && has_unequal(plan).unwrap_or(false)).then(|| {
+        anyhow!(
+            "a subquery for one value compares with columns of the query around it by = alone: \
+             SELECT a.x, count(b.x) FROM a LEFT JOIN b ON b.x < a.x GROUP BY a.x"
+        )
+    })
+}
+
+/// Whether there is such a subquery.
+fn has_unequal(plan: &LogicalPlan) -> Result<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            found |= expr.exists(|part| match part {
+                Expr::ScalarSubquery(inner) => LogicalPlan::exists(&inner.subquery, |node| Ok(is_unequal(node))),
+                _ => Ok(false),
+            })?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    Ok(found)
+}
+
+fn is_unequal(node: &LogicalPlan) -> bool {
+    let LogicalPlan::Filter(filter) = node else { return false };
+    let is_equality = |condition: &Expr| matches!(condition, Expr::BinaryExpr(BinaryExpr { op: Operator::Eq, .. }));
+    split_conjunction(&filter.predicate).into_iter().any(|part| part.contains_outer() && !is_equality(part))
 }

@@ -74,6 +74,25 @@ async fn an_error_is_written_for_who_typed_the_query() {
             "a subquery that names columns of the query around it is asked for one value: arbitrary(x), max(x) or count(*), and \
              max_by(x, eventTime) in the place of ORDER BY eventTime DESC LIMIT 1",
         ),
+        (
+            "SELECT eventid, (SELECT count(*) FROM cloudtrail d WHERE d.eventTime < c.eventTime) FROM cloudtrail c",
+            "a subquery for one value compares with columns of the query around it by = alone: \
+             SELECT a.x, count(b.x) FROM a LEFT JOIN b ON b.x < a.x GROUP BY a.x",
+        ),
+        (
+            "WITH q AS (SELECT eventName AS k, count(*) AS n FROM cloudtrail GROUP BY 1) \
+             SELECT k, (SELECT count(*) FROM q AS b WHERE b.n > a.n) FROM q AS a",
+            "a subquery for one value compares with columns of the query around it by = alone: \
+             SELECT a.x, count(b.x) FROM a LEFT JOIN b ON b.x < a.x GROUP BY a.x",
+        ),
+        (
+            "SELECT a FROM (SELECT eventName AS a, eventSource AS a FROM cloudtrail)",
+            "two columns of one query are called `a`: AS gives one of them another name",
+        ),
+        (
+            "SELECT a FROM (SELECT eventName, eventName FROM cloudtrail) AS t (a, b)",
+            "two columns of one query are called `eventname`: AS gives one of them another name",
+        ),
         ("USE default", "there is one database here, the archive: SHOW TABLES"),
         (
             "SELECT date_diff('second', start, \"end\") FROM vpc_flow",
@@ -318,6 +337,11 @@ async fn what_is_not_counted_or_known_is_refused_with_what_is_written_instead() 
             "AWSCloudTrail | summarize count() by EventName",
             "there are no pipes in SQL: SELECT sourceIPAddress, count(*) AS calls FROM cloudtrail \
              WHERE eventName = 'ConsoleLogin' GROUP BY 1 says what `eventName=ConsoleLogin | stats count by sourceIPAddress` says",
+        ),
+        (
+            "SELECT json_extract_path_text(requestParameters, 'bucketName') FROM cloudtrail",
+            "line 1, column 8: there is no function `json_extract_path_text` here: \
+             json_extract_scalar(requestParameters, '$.bucketName')",
         ),
         (
             "SELECT strcontains(eventName, 'Get') FROM cloudtrail",

@@ -211,7 +211,9 @@ pub async fn query(session: &SessionContext, sql: &str) -> anyhow::Result<Sendab
     if queries_only.verify_plan(&plan).is_err() {
         bail!(QUERIES_ONLY);
     }
-    let stream = started(session, plan).await.map_err(|error| readable_in(sql, &error))?;
+    let stream = started(session, plan.clone()).await;
+    let stream =
+        stream.map_err(|error| correlated::instead(&plan, &error).unwrap_or_else(|| readable_in(sql, &error)))?;
     Ok(named_shortly(stream))
 }
 

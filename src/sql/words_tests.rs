@@ -329,6 +329,8 @@ async fn the_words_of_athena_say_the_same() {
         ("SELECT concat('a', eventid, '-', 5) AS f FROM cloudtrail WHERE eventid = 'b'", "ab-5"),
         ("SELECT concat(ARRAY[1], ARRAY[2, 3]) AS f", "[1, 2, 3]"),
         ("SELECT regexp_replace('1a 2b 14m', '(\\d+)([ab]) ', '3c$2x ') AS f", "3cax 3cbx 14m"),
+        ("SELECT cardinality(split('', ',')) AS f", "1"),
+        ("SELECT split(CAST(NULL AS varchar), ',') IS NULL AS f", "true"),
         ("SELECT split('a,b,c', ',', 2) AS f", "[a, b,c]"),
         ("SELECT split('a,b,c', ',', 3) AS f", "[a, b, c]"),
         ("SELECT max(start, 2) AS f FROM vpc_flow", "[1722511823]"),

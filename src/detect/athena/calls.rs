@@ -357,6 +357,11 @@ pub fn function(call: &mut Function, who: For) -> anyhow::Result<Option<Expr>> {
             let template = "CASE WHEN greatest(cardinality(string_to_array(arg1, arg2)), 1) >= arg3 THEN split_part(arg1, arg2, arg3) END";
             Some(with_arguments(template, &[whole, between, place]))
         }
+        // of an empty text one part, where PostgreSQL has none
+        ("split", [whole, between]) if who == For::Query => {
+            let template = "CASE WHEN arg1 = '' THEN make_array('') ELSE string_to_array(arg1, arg2) END";
+            Some(with_arguments(template, &[whole, between]))
+        }
         // of symbols DataFusion 55 has symbols, too, for their lengths
         ("length", [text]) if who == For::Query => Some(with_arguments("CAST(length(arg1) AS BIGINT)", &[text])),
         ("to_unixtime", [time]) if who == For::Query => {

@@ -21,6 +21,7 @@ mod quantified;
 mod casts;
 mod compared;
 mod lateral;
+mod left_out;
 mod like;
 mod unnest;
 mod using;
@@ -29,6 +30,7 @@ mod json_path;
 mod time_format;
 pub mod template;
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use anyhow::{anyhow, bail};
@@ -50,8 +52,8 @@ use self::outer::Scopes;
 use self::tables::{Named, archived, called};
 use self::template::{call_name, expression, positional, text, with_arguments};
 use self::times::{
-    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_cast, complete_time, far_time, interval_times,
-    is_time, part, part_of_zone, parts_of_interval, time_of_zone,
+    AT_TIME_ZONE, as_text, as_texts_beside_one, complete, complete_cast, complete_time, in_micros, in_nanos,
+    interval_times, is_time, part, part_of_zone, parts_of_interval, time_of_zone,
 };
 use self::unnest::Unnested;
 use crate::rule::dialect::{SqlError, line_and_column};
@@ -164,6 +166,7 @@ impl VisitorMut for Words {
             return ControlFlow::Break(at(place, instead));
         }
         groups::in_words(select);
+        left_out::folded(select);
         self.scopes.enter(select, &self.given);
         if self.who == For::Query {
             groups::by_alias(select, |name| self.scopes.has(name));
@@ -201,11 +204,14 @@ impl VisitorMut for Words {
             twice::grouped(select);
             twice::called(select);
         }
-        for (item, typed) in select.projection.iter_mut().zip(typed) {
-            if let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed)
-                && (expr.to_string() != typed || self.who == For::Query && !typed.eq_ignore_ascii_case("count(*)"))
-            {
-                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', typed) };
+        let mut seen = HashSet::new();
+        for (place, (item, typed)) in select.projection.iter_mut().zip(typed).enumerate() {
+            let (SelectItem::UnnamedExpr(expr), Some(typed)) = (&*item, typed) else { continue };
+            let is_again = self.who == For::Query && !seen.insert(typed.clone());
+            let is_other = self.who == For::Query && !typed.eq_ignore_ascii_case("count(*)");
+            if is_again || is_other || expr.to_string() != typed {
+                let name = if is_again { twice::again(&typed, place) } else { typed };
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', name) };
             }
         }
         ControlFlow::Continue(())
@@ -217,6 +223,9 @@ impl VisitorMut for Words {
             return ControlFlow::Break(anyhow!(
                 "there is no {operation} ALL here, which counts equal rows: {operation} has each row once"
             ));
+        }
+        if self.who == For::Query {
+            twice::behind_another(&mut query.body);
         }
         if let (For::Query, Some(order)) = (self.who, &mut query.order_by) {
             self.scopes.back();
@@ -249,6 +258,9 @@ impl VisitorMut for Words {
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<anyhow::Error> {
         if let Some(sampled) = sampled(factor) {
             *factor = sampled;
+        }
+        if matches!(factor, TableFactor::Table { args: Some(_), .. }) {
+            in_nanos(factor);
         }
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
@@ -454,13 +466,14 @@ fn translated(expr: &mut Expr, who: For) -> anyhow::Result<Option<Expr>> {
         Expr::Value(number) if who == For::Query && matches!(number.value, Value::Number(..)) => {
             decimals::literal(number)
         }
-        Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), value, .. }) => {
+        Expr::TypedString(TypedString { data_type: kind @ DataType::Timestamp(..), value, .. }) => {
+            in_micros(kind);
             if let Value::SingleQuotedString(text) = &mut value.value
                 && let Some(whole) = complete(text)
             {
                 *text = whole;
             }
-            time_of_zone(&value.value).or_else(|| far_time(&value.value))
+            time_of_zone(&value.value)
         }
         Expr::AtTimeZone { timestamp, time_zone } => Some(with_arguments(AT_TIME_ZONE, &[timestamp, time_zone])),
         Expr::Extract { field, expr, .. } => {

@@ -1,9 +1,11 @@
 //! Times in Athena's words: formats, units, and texts that `eventTime` is compared with.
 
+use std::ops::ControlFlow;
+
 use anyhow::bail;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Interval, TypedString,
-    Value,
+    BinaryOperator, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Interval, TableFactor,
+    TypedString, Value, visit_expressions_mut,
 };
 
 use super::casts::is_text;
@@ -36,12 +38,23 @@ pub fn time_of_zone(value: &Value) -> Option<Expr> {
     (is_zone && !is_quoted).then(|| with_arguments(&format!("arrow_cast(arg1, '{kind}')"), &[&moment]))
 }
 
-/// `timestamp '9999-12-31 00:00:00'`, which is past DataFusion's nanoseconds, in microseconds.
-pub fn far_time(value: &Value) -> Option<Expr> {
-    let Value::SingleQuotedString(text) = value else { return None };
-    beyond(text)?;
-    let moment = Expr::Value(value.clone().with_empty_span());
-    Some(with_arguments("arrow_cast(arg1, 'Timestamp(Microsecond, None)')", &[&moment]))
+/// A type of times in microseconds, which have room for 9999-12-31. DataFusion's are of nanoseconds, from 1677 to 2262.
+pub fn in_micros(kind: &mut DataType) {
+    if let DataType::Timestamp(precision @ None, _) = kind {
+        *precision = Some(6);
+    }
+}
+
+/// Times that a table is made of, `FROM generate_series(timestamp '2024-08-01', ...)`, in nanoseconds: DataFusion 55 takes no others there.
+pub fn in_nanos(made: &mut TableFactor) {
+    let _ = visit_expressions_mut(made, |expr| {
+        if let Expr::Cast { data_type: kind, .. } | Expr::TypedString(TypedString { data_type: kind, .. }) = expr
+            && let DataType::Timestamp(precision @ None, _) = kind
+        {
+            *precision = Some(9);
+        }
+        ControlFlow::<()>::Continue(())
+    }); // the closure never breaks
 }
 
 /// For a time past the nanoseconds in which DataFusion compares texts, from 1677 to 2262, the nearest day of them: no event is past it.
@@ -237,13 +250,22 @@ pub fn complete_time(column: &Expr, value: &mut Expr) {
     });
 }
 
-/// The same of a constant that is cast to a time: `'2024-08-01 10:00'::timestamp`.
-pub fn complete_cast(constant: &mut Expr, kind: &DataType) {
-    if let (Expr::Value(constant), DataType::Timestamp(..)) = (constant, kind)
+/// The same of a constant that is cast to a time: `'2024-08-01 10:00'::timestamp`. What may be a number keeps its nanoseconds: for these alone
+/// DataFusion takes it for seconds.
+pub fn complete_cast(expr: &mut Expr, kind: &mut DataType) {
+    if !matches!(kind, DataType::Timestamp(..)) {
+        return;
+    }
+    if is_time(expr) {
+        in_micros(kind);
+    }
+    if let Expr::Value(constant) = expr
         && let Value::SingleQuotedString(text) = &mut constant.value
-        && let Some(whole) = complete(text)
     {
-        *text = whole;
+        in_micros(kind);
+        if let Some(whole) = complete(text) {
+            *text = whole;
+        }
     }
 }
 

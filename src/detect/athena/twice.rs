@@ -14,9 +14,22 @@ use super::template::{expression, with_arguments};
 /// Stands between a name and what tells it from others. No query has it in a name.
 const MARK: char = '\u{1f}';
 
-/// Marks columns of the whole query, and not of those inside of it: there a name that two columns have may be asked for.
+/// Marks columns of the whole query, and not of those inside of it: there a name that was given to two columns may be asked for.
 pub fn marked(query: &mut Query) {
     of_query(query, "");
+}
+
+/// The name of a column that is not the first so called.
+pub fn again(name: &str, place: usize) -> String {
+    format!("{name}{MARK}{place}")
+}
+
+/// Marks columns of queries behind UNION and its like, whose names nobody asks for.
+pub fn behind_another(body: &mut SetExpr) {
+    if let SetExpr::SetOperation { left, right, .. } = body {
+        behind_another(left);
+        of_body(right, "");
+    }
 }
 
 /// The name that was typed.
@@ -59,7 +72,7 @@ fn of_items(items: &mut [SelectItem], asked: &str) {
         if is_new && !is_also_alone && !is_of_table {
             continue;
         }
-        let alias = Ident::with_quote('"', format!("{}{MARK}{place}", shown(&name)));
+        let alias = Ident::with_quote('"', again(&shown(&name), place));
         if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
             *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
         }

@@ -181,6 +181,7 @@ fn answered(expr: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let in_utc = zones::in_utc(expr, schema);
             return if in_utc.transformed { in_utc } else { as_doubles(in_utc.data, schema) };
         }
+        Expr::InSubquery(_) => return zones::within_utc(expr, schema),
         Expr::Case(_) | Expr::ScalarFunction(_) => return as_doubles(expr, schema),
         _ => None,
     };

@@ -23,6 +23,7 @@ const INSTEAD: &[(&str, &str)] = &[
     ("count_distinct", "count(DISTINCT x)"),
     ("crc32", "to_hex(md5(to_utf8(text))) tells texts apart as well"),
     ("cume_dist", OVER),
+    ("date_part_year", "year(eventTime)"),
     ("dateadd", "date_add('day', 1, eventTime)"),
     ("datediff", "date_diff('day', from, to)"),
     ("datefloor", "date_trunc('hour', eventTime)"),
@@ -63,6 +64,8 @@ const INSTEAD: &[(&str, &str)] = &[
         "json_each_text",
         "CROSS JOIN UNNEST(CAST(json_parse(requestParameters) AS MAP(VARCHAR, JSON))) AS t (key, value)",
     ),
+    ("json_extract_path", "json_extract(requestParameters, '$.instancesSet.items')"),
+    ("json_extract_path_text", "json_extract_scalar(requestParameters, '$.bucketName')"),
     ("json_extract_string", "json_extract_scalar(requestParameters, '$.bucketName')"),
     ("json_tuple", "json_extract_scalar(requestParameters, '$.bucketName')"),
     (

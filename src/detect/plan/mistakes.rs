@@ -406,6 +406,11 @@ fn other(text: &str) -> Option<String> {
         let name = name.rsplit('.').next().unwrap_or(name);
         return Some(format!("`{name}` stands twice within ROLLUP, CUBE or GROUPING SETS: once is enough"));
     }
+    if let Some(rest) = text.strip_prefix("Projections require unique expression names but the expression \"") {
+        let column = rest.split("\" at position").next()?;
+        let name = column.rsplit(" AS ").next()?.rsplit('.').next()?;
+        return Some(format!("two columns of one query are called `{name}`: AS gives one of them another name"));
+    }
     if text.contains("Correlated scalar subquery must be aggregated")
         || text.contains("does not support logical expression ScalarSubquery")
     {
