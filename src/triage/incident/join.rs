@@ -401,12 +401,12 @@ mod tests {
 
     #[test]
     fn what_many_did_to_several_things_joins_by_none_and_makes_none_a_hub() {
+        fn beside(folded: &str, expected: &[&[usize]]) {
+            check(&[(0, 900, folded), (500, 500, "eve #i0"), (512, 512, "role/web #i0")], expected);
+        }
         let by_on = |people: usize, things: usize| {
             let people = (0..people).map(|n| format!("user{n}"));
             people.chain((0..things).map(|n| format!("#i{n}"))).collect::<Vec<_>>().join(" ")
-        };
-        let beside = |folded: &str, expected: &[&[usize]]| {
-            check(&[(0, 900, folded), (500, 500, "eve #i0"), (512, 512, "role/web #i0")], expected);
         };
         beside(&by_on(9, 10), &[&[0], &[1, 2]]);
         // who acted on what is known of one thing, and nearly so of few people
