@@ -174,12 +174,13 @@ pub struct Rule {
 
 impl Rule {
     /// The next step for a match with this title and evidence. Where AWS refused the call, as `errorCode` says, and the rule has
-    /// another title for that, there is nothing to put back.
+    /// another title for that, by which somebody `tried to`, there is nothing to put back. A title that tells of no try stands for
+    /// calls that were not refused too.
     pub fn advice(&self, title: &str, evidence: &[(String, String)]) -> String {
         let refused = |(name, value): &(String, String)| {
             name.eq_ignore_ascii_case("errorCode") && (value.contains("AccessDenied") || value.contains("Unauthorized"))
         };
-        if title == self.title || !evidence.iter().any(refused) {
+        if title == self.title || !title.contains(" tried to ") || !evidence.iter().any(refused) {
             return self.remedy.clone();
         }
         let tried = "This was refused and did nothing: ask the owner of the principal, and disable its key or revoke its \
@@ -213,5 +214,7 @@ mod tests {
         assert_eq!(advice(tried, "errorcode", "TrailNotFoundException"), "Start it.");
         assert_eq!(advice(tried, "errormessage", "AccessDenied"), "Start it.");
         assert_eq!(advice("Trail was stopped", "errorcode", "AccessDenied"), "Start it.");
+        // a title that is of done and refused calls alike
+        assert_eq!(advice("Call was made with a tool of attackers", "errorcode", "AccessDenied"), "Start it.");
     }
 }

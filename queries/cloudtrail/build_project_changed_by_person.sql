@@ -7,6 +7,8 @@ SELECT eventTime,
        eventName,
        requestParameters -> 'source' ->> 'location' AS source,
        requestParameters ->> 'filterGroups' AS webhook,
+       -- what its builds do is joined with who changed it
+       coalesce(responseElements -> 'project' ->> 'serviceRole', requestParameters ->> 'serviceRole', requestParameters -> 'pipeline' ->> 'roleArn') AS given_role,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'name', requestParameters -> 'pipeline' ->> 'name', requestParameters -> 'webhook' ->> 'targetPipeline', requestParameters ->> 'projectName', requestParameters ->> 'projectArn', requestParameters ->> 'pipelineName', requestParameters ->> 'id', account) AS resource

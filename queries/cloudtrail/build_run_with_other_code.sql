@@ -6,7 +6,7 @@
 SELECT eventTime,
        eventName,
        requestParameters ->> 'sourceLocationOverride' AS source,
-       requestParameters ->> 'serviceRoleOverride' AS role,
+       coalesce(requestParameters ->> 'serviceRoleOverride', responseElements -> 'build' ->> 'serviceRole', responseElements -> 'buildBatch' ->> 'serviceRole') AS given_role,
        requestParameters ->> 'buildspecOverride' AS buildspec,
        sourceIPAddress,
        userAgent,

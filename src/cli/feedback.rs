@@ -82,7 +82,9 @@ pub fn run(flags: &Feedback) -> Result<ExitCode, Failure> {
         (ids, Some(verdict)) => {
             let findings = triage.findings();
             let named = ids.iter().map(|id| named(&findings, id)).collect::<anyhow::Result<Vec<_>>>().or_usage()?;
-            let judged = named.concat();
+            let (mut judged, mut seen) = (named.concat(), BTreeSet::new());
+            // one may be named by two beginnings of its id, or by that of its incident too
+            judged.retain(|finding| seen.insert(finding.id));
             add(&home, lines(flags, &judged, verdict).or_output()?).or_output()?;
             tell(&triage, &home, &config, &judged)?;
         }

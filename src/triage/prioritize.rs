@@ -180,7 +180,8 @@ fn rarity(finding: &Finding, history: &History<'_>) -> Term {
     let observed = history.hours_observed;
     let fired = history.fired.get(&who(finding)).copied().unwrap_or(0).clamp(1, observed.max(1));
     let bits = ((observed as f64 + 4.0) / fired as f64).log2().clamp(0.0, 12.0);
-    let why = format!("this rule fired on this actor in {fired} of {observed} hours observed");
+    let hours = if observed == 1 { "hour" } else { "hours" };
+    let why = format!("this rule fired on this actor in {fired} of {observed} {hours} observed");
     let is_habit = bits <= HABIT_BITS && fired >= HABIT_HOURS && finding.severity < Severity::High;
     match is_habit {
         true => Term { name: "rarity", bits: bits - 3.0, why: format!("{why}, which is a habit") },

@@ -35,9 +35,11 @@ fn a_verdict_moves_the_priority_of_a_rule_in_its_account_and_can_be_taken_back()
     let output = weir(&["feedback", "--archive", "a"], folder.path());
     assert!(text(&output.stdout).starts_with("nothing was said of any finding yet"), "{}", text(&output.stdout));
 
-    let dismiss = ["feedback", &id[..16], "--dismissed", "--by", "alice", "--note", "T-1", "--archive", "a"];
+    // named twice it is judged once
+    let dismiss = ["feedback", &id[..16], id, "--dismissed", "--by", "alice", "--note", "T-1", "--archive", "a"];
     let output = weir(&dismiss, folder.path());
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout).matches(RULE).count(), 1, "{}", text(&output.stdout));
     let said = fs::read_to_string(folder.path().join("a/_weir/feedback.ndjson")).unwrap();
     let line: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(

@@ -258,7 +258,7 @@ fn the_priority_is_explained(finding: &Finding) {
         [
             ("severity", 5.0, "the rule says high"),
             ("precision", -2.0, "medium confidence: odds 1 to 4 before feedback"),
-            ("rarity", 2.32, "this rule fired on this actor in 1 of 1 hours observed"),
+            ("rarity", 2.32, "this rule fired on this actor in 1 of 1 hour observed"),
         ]
     );
     assert_eq!(finding.priority, 37);

@@ -98,10 +98,19 @@ fn acted_on(text: &str, account: &str) -> Vec<Entity> {
         Named::Other if is_key(text) => vec![Entity::Key(text.to_owned())],
         Named::Other if looks_like_address(text) => address(text).into_iter().collect(),
         Named::Other if text.contains(":aws:policy/") || !names_something(text) => Vec::new(),
-        Named::Other if text.starts_with("arn:") => vec![Entity::Thing(String::new(), text.to_owned())],
+        Named::Other if text.starts_with("arn:") => {
+            vec![function(text).unwrap_or_else(|| Entity::Thing(String::new(), text.to_owned()))]
+        }
         Named::Other => vec![Entity::Thing(account.to_owned(), text.to_owned())],
         Named::Aws => Vec::new(),
     }
+}
+
+/// A function of Lambda: calls have its ARN, with a version or without, or its name alone.
+fn function(arn: &str) -> Option<Entity> {
+    let parts: Vec<&str> = arn.splitn(8, ':').collect();
+    let ["arn", _, "lambda", _, account, "function", name, ..] = parts[..] else { return None };
+    Some(Entity::Thing(account.to_owned(), name.to_owned()))
 }
 
 enum Named {
@@ -225,6 +234,17 @@ mod tests {
         assert_eq!(acted_on("i-0123", "111122223333"), thing("111122223333", "i-0123"));
         assert_eq!(acted_on("arn:aws:s3:::logs", "111122223333"), thing("", "arn:aws:s3:::logs"));
         assert_eq!(acted_on("AKIAIOSFODNN7EXAMPLE", "1"), [Entity::Key("AKIAIOSFODNN7EXAMPLE".into())]);
+    }
+
+    #[test]
+    fn a_function_is_one_thing_by_its_arn_and_by_its_name() {
+        let expected = acted_on("logs-helper", "111122223333");
+        for text in ["logs-helper", "logs-helper:3"] {
+            let arn = format!("arn:aws:lambda:us-east-1:111122223333:function:{text}");
+            assert_eq!(acted_on(&arn, "444455556666"), expected, "{arn}");
+        }
+        let layer = "arn:aws:lambda:us-east-1:111122223333:layer:logs-helper:3";
+        assert_eq!(acted_on(layer, "111122223333"), [Entity::Thing(String::new(), layer.into())]);
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub const HUB_LINKS: usize = 20;
 /// `independent_attacks_through_one_address_stay_apart` has the numbers that it was chosen by.
 pub const JOINS_FROM: f64 = 0.35;
 
+/// A finding of more who act than this, on several things, is folded of what each did to some of them: it joins by none of these.
+/// Over the findings of fifty organizations a limit of one and one of five each made an incident of honest work, and this none.
+const MIXED_ACTORS: usize = 3;
+
 /// How much it says that two findings share an entity, by the number of others that go with it: all where there is none, half with two.
 pub fn weight(degree: usize) -> f64 {
     1.0 / (2.0 + degree as f64).log2()
@@ -41,7 +45,16 @@ pub struct Node {
 impl Node {
     /// Whether it joins with others that share this entity.
     fn joins_by(&self, entity: &Entity) -> bool {
-        self.is_evidence && (self.is_firm || !matches!(entity, Entity::Thing(..)))
+        self.is_evidence && (!matches!(entity, Entity::Thing(..)) || self.is_firm && !self.is_mixed())
+    }
+
+    fn things(&self) -> usize {
+        self.links.iter().filter(|(entity, _)| matches!(entity, Entity::Thing(..))).count()
+    }
+
+    /// Whether it does not say who of those who act did it to which of the things.
+    fn is_mixed(&self) -> bool {
+        self.things() > 1 && self.actors().len() > MIXED_ACTORS
     }
 
     /// Those who act, each once: one who assumed a role and what the role did then are one who acts, as a session stands for its role.
@@ -170,7 +183,11 @@ impl Stretch {
         let near = near.iter().filter(|place| self.gap(&nodes[**place]) <= IDLE_MICROS);
         for &place in self.places.iter().chain(near) {
             let node = &nodes[place];
-            principals.extend(node.actors().into_iter().filter(|actor| *actor != entity));
+            let actors = node.actors();
+            // a week of nine people's work on ten machines makes each of these no machine of nine
+            let is_shared_out = matches!(entity, Entity::Thing(..)) && node.is_mixed();
+            let share = if is_shared_out { actors.len().div_ceil(node.things()) } else { actors.len() };
+            principals.extend(actors.into_iter().filter(|actor| *actor != entity).take(share));
             let addresses_of = node.links.iter().map(|(other, _)| other).filter(|other| *other != entity);
             addresses.extend(addresses_of.filter(|other| matches!(other, Entity::Address(_))));
         }
@@ -380,6 +397,24 @@ mod tests {
         let mut lines: Vec<_> = noise.iter().map(|what| (0, 0, &**what)).collect();
         lines.extend([(1, 1, "eve @office"), (2, 2, "bob @office")]);
         assert_eq!(groups(&nodes(&lines)), [[6], [7]]);
+    }
+
+    #[test]
+    fn what_many_did_to_several_things_joins_by_none_and_makes_none_a_hub() {
+        fn beside(folded: &str, expected: &[&[usize]]) {
+            check(&[(0, 900, folded), (500, 500, "eve #i0"), (512, 512, "role/web #i0")], expected);
+        }
+        let by_on = |people: usize, things: usize| {
+            let people = (0..people).map(|n| format!("user{n}"));
+            people.chain((0..things).map(|n| format!("#i{n}"))).collect::<Vec<_>>().join(" ")
+        };
+        beside(&by_on(9, 10), &[&[0], &[1, 2]]);
+        // who acted on what is known of one thing, and nearly so of few people
+        beside(&by_on(9, 1), &[&[0], &[1], &[2]]);
+        beside(&by_on(4, 2), &[&[0], &[1, 2]]);
+        beside(&by_on(3, 2), &[&[0, 1, 2]]);
+        // of many it is a hub all the same
+        beside(&by_on(20, 2), &[&[0], &[1], &[2]]);
     }
 
     #[test]

@@ -272,13 +272,19 @@ fn named_once(findings: &[&Finding], is_wanted: impl Fn(&Finding, &str) -> bool)
     let (mut seen, mut names) = (BTreeSet::new(), Vec::new());
     for &finding in findings {
         for resource in &finding.resources {
-            let name = resource.short();
+            let name = named(resource);
             if is_wanted(finding, &name) && seen.insert((owner(resource, finding), name.clone())) {
                 names.push(name);
             }
         }
     }
     names
+}
+
+/// The name of a resource; of a function the same by its ARN as where a call had its name.
+fn named(resource: &Resource) -> String {
+    let name = resource.short();
+    name.strip_prefix("function:").map(str::to_owned).unwrap_or(name)
 }
 
 /// The account that the ARN names, nothing where an ARN has none, and for other names that of the finding.
@@ -306,7 +312,7 @@ fn touched(incident: &Incident) -> Vec<String> {
     let mut lines = Vec::new();
     for name in distinct(incident.findings.iter().map(place)) {
         let here = incident.findings.iter().filter(|finding| place(finding) == name);
-        let things = distinct(here.flat_map(|finding| &finding.resources).map(|resource| resource.short()));
+        let things = distinct(here.flat_map(|finding| &finding.resources).map(named));
         lines.push(match things.is_empty() {
             true => name,
             false => format!("{name}: {}", listed(&things, 10)),
@@ -455,6 +461,16 @@ mod tests {
         assert!(story.why_now[0].1.starts_with("Credentials were used elsewhere: "), "{story:?}");
         assert!(story.how_unusual.iter().any(|line| line.ends_with("Credentials were used elsewhere")), "{story:?}");
         assert_eq!(story.benign[0], "Credentials were used elsewhere: Terraform.");
+    }
+
+    #[test]
+    fn a_function_is_listed_once_by_its_arn_and_its_name() {
+        let mut found = attack().findings;
+        let arn = "arn:aws:lambda:us-east-1:111122223333:function:logs-helper";
+        found[0].resources = [arn, "logs-helper"].map(|name| Resource(name.into())).to_vec();
+        let story = Story::of(&incidents(&found)[0], &Identities::of(&[]), |_| None);
+        assert_eq!(story.timeline[0].on, "logs-helper");
+        assert_eq!(story.touched[0], "account 111122223333, us-east-1: logs-helper");
     }
 
     #[test]
