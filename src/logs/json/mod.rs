@@ -5,6 +5,7 @@
 //! table that the record before it had, and only when it is none, [`peel`] looks at what it is.
 
 mod again;
+mod among;
 mod beside;
 mod braces;
 mod cloudwatch;
