@@ -313,6 +313,12 @@ fn what_is_too_short_to_be_scored_and_what_is_out_of_order_is_said() {
     fs::write(folder.path().join("m.csv"), metric(150, 100)).unwrap();
     assert_eq!(text(&weir(&["score", "series", "m.csv"], folder.path()).stderr), "");
 
+    // no word of a header is of times
+    fs::write(folder.path().join("m.csv"), metric(150, 100).replace("timestamp", "Zeit")).unwrap();
+    let output = weir(&["score", "series", "m.csv"], folder.path());
+    let why = "weir: m.csv: no column has a name of times, such as `timestamp`: rows are numbered, as if one came each second\n";
+    assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
+
     // two metrics, row by row
     let of_both: String = metric(150, 100).split_inclusive('\n').skip(1).map(|row| row.repeat(2)).collect();
     fs::write(folder.path().join("m.csv"), format!("timestamp,value\n{of_both}")).unwrap();
