@@ -129,7 +129,7 @@ struct Around<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Frame {
     Array,
-    /// Of rows of CloudWatch Logs Insights.
+    /// Of rows of CloudWatch Logs Insights, or of CloudTrail Lake.
     Rows,
     /// An object around `Records`, `Events` or `results`.
     Wrapper,
@@ -338,7 +338,7 @@ impl<'a> Parser<'a> {
                     cursor.go(at + 1);
                     Ok(())
                 }
-                b'[' if frames.last() == Some(&Frame::Rows) => self.insights_row(cursor, around),
+                b'[' if frames.last() == Some(&Frame::Rows) => self.listed_row(cursor, around),
                 b']' if frames.last() == Some(&Frame::Rows) => {
                     frames.pop();
                     cursor.go(at + 1);
@@ -420,7 +420,10 @@ impl<'a> Parser<'a> {
                     frames.extend([Frame::Wrapper, Frame::Array]);
                     behind = cursor.behind();
                 }
-                Err(Stop::Short) if bytes[here] == b'{' && around.depth < NESTED_MAX && enter_rows(cursor, at) => {
+                // one that is damaged costs the damaged row alone
+                Err(Stop::Short | Stop::Damaged(_))
+                    if bytes[here] == b'{' && around.depth < NESTED_MAX && enter_rows(cursor, at) =>
+                {
                     frames.extend([Frame::Wrapper, Frame::Rows]);
                     behind = cursor.behind();
                 }
