@@ -172,6 +172,20 @@ fn damage_in_the_rows_of_an_answer_costs_the_damaged_row_only() {
 }
 
 #[test]
+fn records_in_a_string_that_is_cut_off_are_read_as_far_as_it_goes() {
+    let records = format!(r#"{{"Records":[{},{}]}}"#, event(1), event(2));
+    let string = serde_json::Value::from(records).to_string();
+    let end = string.find("u2").unwrap();
+    // behind an escape, in one, and before the quote alone
+    for (end, kept, rejects) in
+        [(end, &["id-1"][..], 1), (end - 1, &["id-1"][..], 1), (string.len() - 1, &["id-1", "id-2"][..], 0)]
+    {
+        let read = read_text(&string[..end]);
+        assert_eq!((ids(&read), read.rejects.len()), (kept.iter().map(|id| (*id).to_owned()).collect(), rejects));
+    }
+}
+
+#[test]
 fn a_reject_says_where_and_what() {
     let bad = r#"{"eventName":oops,"eventSource":"x"}"#;
     let text = format!("{}\n{bad}\n{}", event(1), event(2));
