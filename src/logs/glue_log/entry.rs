@@ -420,12 +420,21 @@ pub fn without_times(text: &str, message: usize) -> Option<String> {
     is_other.then_some(found)
 }
 
-/// Whether an entry has a level at which no exception is told.
-fn is_quiet(entry: &[u8]) -> bool {
+/// The level of an entry.
+fn level_of(entry: &[u8]) -> Option<&'static str> {
     let start = &entry[..entry.len().min(LOOK)];
     let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    let level = prefix(valid.lines().next().unwrap_or_default()).and_then(|prefix| prefix.level);
-    matches!(level, Some("TRACE" | "DEBUG" | "INFO"))
+    prefix(valid.lines().next().unwrap_or_default()).and_then(|prefix| prefix.level)
+}
+
+/// Whether an entry has a level at which no exception is told.
+fn is_quiet(entry: &[u8]) -> bool {
+    matches!(level_of(entry), Some("TRACE" | "DEBUG" | "INFO"))
+}
+
+/// Whether an entry has a level at which exceptions are told.
+pub fn is_of_failure(entry: &[u8]) -> bool {
+    matches!(level_of(entry), Some("WARN" | "ERROR" | "FATAL"))
 }
 
 /// Whether `line` belongs to the entry that `before` is so far.
