@@ -296,6 +296,15 @@ fn alerts_of_one_attack_are_one_incident_above_the_noise() {
     let output = weir(&["score", "alerts", "crlf.csv"], folder.path());
     let told = text(&output.stderr);
     assert!(told.contains("crlf.csv:4: \"soon\"") && told.contains("crlf.csv:7: \"then\""), "{told}");
+    let plain = "id,time,name\n1,1722513600,Scan\n2,1722513601,\"Two, words\"\n";
+    fs::write(folder.path().join("plain.csv"), plain).unwrap();
+    let expected = weir(&["score", "alerts", "plain.csv"], folder.path()).stdout;
+    for mark in [";", "\t", "|"] {
+        let marked = plain.replace(',', mark).replace(&format!("Two{mark}"), "Two,");
+        fs::write(folder.path().join("marked.csv"), marked).unwrap();
+        let output = weir(&["score", "alerts", "marked.csv"], folder.path());
+        assert_eq!((text(&output.stdout), text(&output.stderr)), (text(&expected), String::new()), "{mark:?}");
+    }
     fs::write(folder.path().join("bad.csv"), "id,time,name\n1,soon,Scan\n2,later,Scan\n").unwrap();
     assert_eq!(code(&weir(&["score", "alerts", "bad.csv"], folder.path())), 3, "none could be read");
     let headless = weir(&["score", "alerts", "incidents.csv"], folder.path());
