@@ -18,6 +18,7 @@ pub mod vpc_flow;
 use crate::decode::{Body, Counts, Options, Recognize, Records, Shape};
 use crate::memory::Memory;
 use crate::table::{Batch, Reject, Table};
+use glue_log::{GLUE_LOG, Place};
 use vpc_flow::VPC_FLOW;
 
 /// Every table filled from logs, in the order `weir tables` shows them.
@@ -35,7 +36,7 @@ pub static TABLES: &[&Table] = &[
 pub fn batches(records: Vec<Records>, options: &Options, rejects: &mut Vec<Reject>, counts: &mut Counts) -> Vec<Batch> {
     let mut lines = Vec::new();
     let mut json = json::Parser::new(options, rejects, counts);
-    for records in records {
+    for mut records in records {
         match records.body {
             Body::Json(body) => json.read(body, &records.origin, records.offset, records.context.as_ref()),
             Body::Lines(body) if body.separator.is_some() => {
@@ -43,6 +44,16 @@ pub fn batches(records: Vec<Records>, options: &Options, rejects: &mut Vec<Rejec
             }
             Body::Parquet(rows) if json::rows::has_events(&rows, options) => {
                 json.read_rows(&rows, &records.origin, records.offset);
+            }
+            // what a run printed is of its log, whatever it is
+            Body::Lines(ref mut body)
+                if records.table.name == GLUE_LOG.name
+                    && options.table.is_none()
+                    && records.context.is_none()
+                    && Place::of(&records.origin.name, None).run.is_none() =>
+            {
+                json.read_among(body, &records.origin, records.offset);
+                lines.push(records);
             }
             Body::Lines(_) | Body::Parquet(_) => lines.push(records),
         }

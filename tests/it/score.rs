@@ -296,6 +296,15 @@ fn alerts_of_one_attack_are_one_incident_above_the_noise() {
     let output = weir(&["score", "alerts", "crlf.csv"], folder.path());
     let told = text(&output.stderr);
     assert!(told.contains("crlf.csv:4: \"soon\"") && told.contains("crlf.csv:7: \"then\""), "{told}");
+    let plain = "id,time,name\n1,1722513600,Scan\n2,1722513601,\"Two, words\"\n";
+    fs::write(folder.path().join("plain.csv"), plain).unwrap();
+    let expected = weir(&["score", "alerts", "plain.csv"], folder.path()).stdout;
+    for mark in [";", "\t", "|"] {
+        let marked = plain.replace(',', mark).replace(&format!("Two{mark}"), "Two,");
+        fs::write(folder.path().join("marked.csv"), marked).unwrap();
+        let output = weir(&["score", "alerts", "marked.csv"], folder.path());
+        assert_eq!((text(&output.stdout), text(&output.stderr)), (text(&expected), String::new()), "{mark:?}");
+    }
     fs::write(folder.path().join("bad.csv"), "id,time,name\n1,soon,Scan\n2,later,Scan\n").unwrap();
     assert_eq!(code(&weir(&["score", "alerts", "bad.csv"], folder.path())), 3, "none could be read");
     let headless = weir(&["score", "alerts", "incidents.csv"], folder.path());
@@ -312,6 +321,12 @@ fn what_is_too_short_to_be_scored_and_what_is_out_of_order_is_said() {
     assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
     fs::write(folder.path().join("m.csv"), metric(150, 100)).unwrap();
     assert_eq!(text(&weir(&["score", "series", "m.csv"], folder.path()).stderr), "");
+
+    // no word of a header is of times
+    fs::write(folder.path().join("m.csv"), metric(150, 100).replace("timestamp", "Zeit")).unwrap();
+    let output = weir(&["score", "series", "m.csv"], folder.path());
+    let why = "weir: m.csv: no column has a name of times, such as `timestamp`: rows are numbered, as if one came each second\n";
+    assert_eq!((code(&output), text(&output.stderr).as_str()), (0, why));
 
     // two metrics, row by row
     let of_both: String = metric(150, 100).split_inclusive('\n').skip(1).map(|row| row.repeat(2)).collect();

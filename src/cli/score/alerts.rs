@@ -1,5 +1,6 @@
 //! `weir score alerts`: CSV of alerts in time order → the incident and priority of each.
 
+use std::io::BufRead;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
@@ -7,19 +8,24 @@ use anyhow::{Context, anyhow};
 use super::lines::Counted;
 use super::{InOut, say_bad, unread};
 use crate::cli::output::{self, Failure, OrFail};
+use crate::decode::line::first_line;
 use crate::score::alerts::{Columns, Scorer};
 
 /// # Errors
 /// When the answers cannot be written.
 pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
     let name = flags.input.display();
-    let reader = match flags.read() {
+    let mut reader = match flags.read() {
         Ok(reader) => reader,
         Err(error) => return Ok(unread(&error)),
     };
+    let separator = match reader.fill_buf() {
+        Ok(head) => separator(first_line(head)),
+        Err(error) => return Ok(unread(&anyhow!(error).context(format!("could not read {name}")))),
+    };
     // the reader counts neither what it passes over between two records nor the second half of a line end of two
     let (reader, places) = Counted::new(reader);
-    let mut lines = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
+    let mut lines = csv::ReaderBuilder::new().flexible(true).delimiter(separator).from_reader(reader);
     let header = match lines.byte_headers() {
         Ok(header) => header.iter().map(text).collect::<Vec<_>>(),
         Err(error) => return Ok(unread(&anyhow!(error).context(format!("could not read {name}")))),
@@ -81,6 +87,11 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
         ));
     }
     Ok(code)
+}
+
+/// What stands between the names of a header: a comma, or else one of the others.
+fn separator(header: &[u8]) -> u8 {
+    [b',', b';', b'\t', b'|'].into_iter().find(|mark| header.contains(mark)).unwrap_or(b',')
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -39,9 +39,11 @@ pub fn run(flags: &InOut) -> Result<ExitCode, Failure> {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        if number == 1 && is_header(&line) {
+        if number == 1 {
             columns = Columns::of(&line);
-            continue;
+            if is_header(&line) {
+                continue;
+            }
         }
         edges += 1;
         let score = match parse_line(&line, columns) {

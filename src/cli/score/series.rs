@@ -153,9 +153,16 @@ fn header(reader: &mut impl BufRead, name: &str, value: Option<&str>) -> anyhow:
     read_line(reader, &mut line).with_context(|| format!("could not read {name}"))?;
     let text = String::from_utf8_lossy(&line);
     let wanted = value.unwrap_or("value");
-    Columns::of(text.trim_end(), value).ok_or_else(|| {
+    let columns = Columns::of(text.trim_end(), value).ok_or_else(|| {
         anyhow!("could not read {name}: line 1 is no header with `{wanted}` (--value names another column)")
-    })
+    })?;
+    // values alone are meant so
+    if !columns.has_times() && text.trim_end().contains([',', ';', '\t', '|']) {
+        output::say(format_args!(
+            "weir: {name}: no column has a name of times, such as `timestamp`: rows are numbered, as if one came each second"
+        ));
+    }
+    Ok(columns)
 }
 
 /// Scores the lines after the header. What was scored is passed on whenever the next line is not there yet.

@@ -88,7 +88,7 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
         return Some(Prefix::default());
     }
     let Some((first, length)) = own_time(line) else {
-        return python_root(line).or_else(|| level_first(line)).or_else(|| crawler(line));
+        return python_root(line).or_else(|| level_first(line)).or_else(|| crawler(line)).or_else(|| ray(line));
     };
     let skip = |at: usize| at + line[at..].len() - line[at..].trim_start_matches([' ', '-', '|', '\t']).len();
     let mut at = skip(length);
@@ -147,7 +147,7 @@ pub fn prefix(line: &str) -> Option<Prefix<'_>> {
         let rest = &line[at + class..];
         if let Some(message) = rest.strip_prefix(':') {
             found.logger = Some(word);
-            at = line.len() - message.trim_start().len();
+            at = line.len() - behind_line_number(word, message).len();
         } else if let Some(message) = behind_place(rest) {
             found.logger = Some(word);
             at = line.len() - message.len();
@@ -181,6 +181,13 @@ fn behind_place(rest: &str) -> Option<&str> {
     let (file, _) = place.strip_suffix(')')?.split_once(':')?;
     // `?` where a logger was told not to look for places
     (file == "?" || ENDS.iter().any(|end| file.ends_with(end))).then_some(message)
+}
+
+/// The message behind a colon; Ray's loggers put the number of a line in a file before it: `worker.py:1342 -- message`.
+fn behind_line_number<'a>(file: &str, text: &'a str) -> &'a str {
+    let behind = text.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let has_number = file.ends_with(".py") && behind.len() < text.len();
+    behind.strip_prefix(" -- ").filter(|_| has_number).unwrap_or(text.trim_start())
 }
 
 /// Spark's progress bar.
@@ -268,6 +275,38 @@ fn crawler(line: &str) -> Option<Prefix<'_>> {
         word => level(word).filter(|(_, length)| *length == word.len())?.0,
     };
     Some(Prefix { level: Some(level), thread: Some(run), message: line.len() - message.len(), ..Prefix::default() })
+}
+
+/// `[2024-05-01 12:00:01,123 E 12 34] (raylet) file.cc:1: message`, as the processes of Ray write, with the process before it where
+/// the driver passes it on: `(raylet, ip=10.0.0.1) [2024...`.
+fn ray(line: &str) -> Option<Prefix<'_>> {
+    let own = match line.strip_prefix('(') {
+        Some(process) => process.split_once(") ")?.1,
+        None => line,
+    };
+    let inside = own.strip_prefix('[')?;
+    let (time, length) = time(inside)?;
+    let (codes, text) = inside[length..].split_once("] ")?;
+    let (letter, ids) = codes.strip_prefix(' ')?.split_once(' ')?;
+    let level = match letter {
+        "D" => "DEBUG",
+        "I" => "INFO",
+        "W" => "WARN",
+        "E" => "ERROR",
+        "C" | "F" => "FATAL",
+        _ => return None,
+    };
+    let (logger, message) = match text.strip_prefix('(').and_then(|text| text.split_once(") ")) {
+        Some((logger, message)) => (Some(logger), message),
+        None => (None, text),
+    };
+    ids.starts_with(|digit: char| digit.is_ascii_digit()).then(|| Prefix {
+        time: Some(time),
+        level: Some(level),
+        logger,
+        message: line.len() - message.len(),
+        ..Prefix::default()
+    })
 }
 
 /// The prefix of an entry is shorter.
@@ -420,12 +459,21 @@ pub fn without_times(text: &str, message: usize) -> Option<String> {
     is_other.then_some(found)
 }
 
-/// Whether an entry has a level at which no exception is told.
-fn is_quiet(entry: &[u8]) -> bool {
+/// The level of an entry.
+fn level_of(entry: &[u8]) -> Option<&'static str> {
     let start = &entry[..entry.len().min(LOOK)];
     let valid = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    let level = prefix(valid.lines().next().unwrap_or_default()).and_then(|prefix| prefix.level);
-    matches!(level, Some("TRACE" | "DEBUG" | "INFO"))
+    prefix(valid.lines().next().unwrap_or_default()).and_then(|prefix| prefix.level)
+}
+
+/// Whether an entry has a level at which no exception is told.
+fn is_quiet(entry: &[u8]) -> bool {
+    matches!(level_of(entry), Some("TRACE" | "DEBUG" | "INFO"))
+}
+
+/// Whether an entry has a level at which exceptions are told.
+pub fn is_of_failure(entry: &[u8]) -> bool {
+    matches!(level_of(entry), Some("WARN" | "ERROR" | "FATAL"))
 }
 
 /// Whether `line` belongs to the entry that `before` is so far.
@@ -537,7 +585,13 @@ mod tests {
         check("INFO:root:hello", "INFO", None, Some("root"), "hello");
         check("[0a1b2c3d-1c1c] BENCHMARK : Running", "INFO", Some("0a1b2c3d-1c1c"), None, "Running");
         check("[0a1b2c3d-1c1c] ERROR : no", "ERROR", Some("0a1b2c3d-1c1c"), None, "no");
-        check("2024-05-01 12:00:01,123\tINFO worker.py:15 -- up", "INFO", None, Some("worker.py"), "15 -- up");
+        check("2024-05-01 12:00:01,123\tINFO worker.py:15 -- up", "INFO", None, Some("worker.py"), "up");
+        check("2024-05-01 12:00:01,123 INFO worker.py: 15 -- up", "INFO", None, Some("worker.py"), "15 -- up");
+        check("2024-05-01 12:00:01,123 INFO Tasks: 15 -- up", "INFO", None, Some("Tasks"), "15 -- up");
+        let ray = "[2024-05-01 12:00:01,123 E 12 34] (raylet) main.cc:1: bad";
+        check(ray, "ERROR", None, Some("raylet"), "main.cc:1: bad");
+        check(&format!("(raylet, ip=10.0.0.1) {ray}"), "ERROR", None, Some("raylet"), "main.cc:1: bad");
+        check("[2024-05-01 12:00:01,123 W 12 34] up", "WARN", None, None, "up");
     }
 
     #[test]
@@ -581,6 +635,8 @@ mod tests {
             "INFO: 2024 was a year",
             "[2024-05-01 12:00:01 INFO x",
             "[2024-05-01 12:00:01] hello",
+            "[2024-05-01 12:00:01 E of] hello",
+            "(raylet, ip=10.0.0.1) hello",
             "2024-05-01 12:00:01 hello",
             "24/05/01",
             "",

@@ -206,16 +206,26 @@ impl Reader<'_> {
         let mut records = 0;
         while let Some((start, mut end, time)) = lines.next() {
             // what a job prints has no prefix, and each log event of it is an entry
-            let time = time.or_else(|| of_event(start, end).map(|(time, _)| time));
+            let event = of_event(start, end);
+            let time = time.or(event.map(|(time, _)| time));
             let first = own(start, end);
             let is_printed = time.is_some() && entry::is_plain(first);
+            // where loggers write times as exports do, a level behind one tells that an exception may follow
+            let is_of_failure = is_printed && entry::is_of_failure(&bytes[start..end]);
             // one in JSON is a line, and has its stack trace in it
             let is_line = entry::begins_in_json(first);
             let mut before = first;
             while let Some(&(begin, until, _)) = lines.peek() {
                 let line = own(begin, until);
-                let belongs = !is_line && (entry::continues(first, line) || entry::is_chained(before, line));
-                if !belongs || is_printed && (entry::is_plain(line) || entry::is_traceback(line)) {
+                let is_timed = !is_export || line.len() < until - begin;
+                // behind what is of no log event a line with such a time is none either: the time is its own
+                let begins = is_export && is_timed && event.is_none() && entry::begins(&bytes[begin..until]);
+                let belongs = !is_line && !begins && (entry::continues(first, line) || entry::is_chained(before, line));
+                let is_apart = || match entry::is_traceback(line) {
+                    true => is_timed || !is_of_failure,
+                    false => is_timed && entry::is_plain(line),
+                };
+                if !belongs || is_printed && is_apart() {
                     break;
                 }
                 (end, before) = (until, line);
@@ -495,6 +505,34 @@ mod tests {
         // a multi-line log event has one time
         let (rows, _) = read("2024-05-01T12:00:05.123Z 24/05/01 12:00:01 ERROR A: x\n\tat y\n", None, Vec::new());
         assert_eq!(texts(&rows, "message"), [Some("x\n\tat y".to_owned())]);
+    }
+
+    #[test]
+    fn entries_with_times_as_exports_have_them_are_apart_and_take_in_their_lines() {
+        let traceback = "Traceback (most recent call last):\n  File \"x\", line 1\nKeyError: 1";
+        let time = |second: usize| format!("2024-05-01T12:00:0{second}Z");
+        let lines = [
+            "[2024-05-01T12:00:00.000+0000] {x.py:1} INFO - zero".to_owned(),
+            format!("{} ERROR one\n{traceback}", time(1)),
+            format!("{} INFO two\n  more\nand more", time(2)),
+            traceback.to_owned(),
+            format!("{} [main] WARN a.B: three\n\tat x", time(3)),
+            format!("24/05/01 12:00:04 INFO A: four\n{} rows: 4", time(4)),
+            format!("{} INFO five", time(5)),
+        ];
+        let (rows, _) = read(&lines.join("\n"), None, Vec::new());
+        let messages = [
+            "zero".to_owned(),
+            format!("one\n{traceback}"),
+            "two\n  more\nand more".to_owned(),
+            traceback.to_owned(),
+            "three\n\tat x".to_owned(),
+            format!("four\n{} rows: 4", time(4)),
+            "five".to_owned(),
+        ];
+        assert_eq!(texts(&rows, "message"), messages.map(Some));
+        let levels = ["INFO", "ERROR", "INFO", "ERROR", "WARN", "INFO", "INFO"];
+        assert_eq!(texts(&rows, "level"), levels.map(|level| Some(level.to_owned())));
     }
 
     #[test]

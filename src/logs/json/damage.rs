@@ -13,8 +13,12 @@ pub fn resume(bytes: &[u8], from: usize) -> Option<usize> {
 
 /// The same behind what is damaged at `here`, where also an object is one to go on at that begins as it did: with the same key, or a
 /// line that is indented as far. So begin the items of one list. What is nested too deeply has such a key at each level. Behind an
-/// envelope of CloudWatch Logs, or an answer that is printed, so is one that begins as its log events do.
+/// envelope of CloudWatch Logs, or an answer that is printed, so is one that begins as its log events do. Behind a row of a query it is the
+/// next row.
 pub(super) fn resume_behind(bytes: &[u8], here: usize, reason: &str) -> Option<usize> {
+    if bytes.get(here) == Some(&b'[') {
+        return next_row(bytes, here, reason);
+    }
     let key = first_key(&bytes[here..]);
     let key_of_event = cloudwatch::key_of_log_events(&bytes[here..]).or_else(|| key_of_items(&bytes[here..]));
     let is_nested = reason == walk::TOO_DEEP;
@@ -37,6 +41,27 @@ fn resume_at(bytes: &[u8], from: usize, is_one: impl Fn(usize, &[u8]) -> bool) -
     })
 }
 
+/// Where the next row begins of those of a query, behind the one at `here`, or an object that begins a line: those in a row are columns.
+/// What is nested too deeply has the beginning of a row at each level.
+fn next_row(bytes: &[u8], here: usize, reason: &str) -> Option<usize> {
+    let key = first_key_of_row(&bytes[here..]);
+    let is_row = |at: usize| {
+        let name = first_key_of_row(&bytes[at..]);
+        name.is_some_and(|name| key == Some(name) || name == b"field" || begins_record(name))
+    };
+    let from = here + 1;
+    let mut marks = memchr::memchr2_iter(b'[', b'\n', &bytes[from..]).map(|at| from + at);
+    marks.find_map(|at| match bytes[at] {
+        b'[' => (reason != walk::TOO_DEEP && is_row(at)).then_some(at),
+        _ => (bytes.get(at + 1) == Some(&b'{')).then_some(at + 1),
+    })
+}
+
+/// The first key of the first object of a list, if one begins here.
+pub(super) fn first_key_of_row(row: &[u8]) -> Option<&[u8]> {
+    first_key(row.strip_prefix(b"[")?.trim_ascii_start())
+}
+
 /// Whether an object begins as a record or an envelope does, and no log event: these may have their `eventId` first.
 pub(super) fn begins_another(object: &[u8]) -> bool {
     first_key(object).is_some_and(|name| {
@@ -52,11 +77,20 @@ pub(super) fn first_key(object: &[u8]) -> Option<&[u8]> {
 }
 
 /// The first key of the items of the list that an object begins with, as `aws logs get-log-events` and `aws sqs receive-message` print
-/// theirs. Of others, as the resources of a record are, none is read alone.
+/// theirs; Sumo Logic tells the fields of its messages before them. Of others, as the resources of a record are, none is read alone.
 fn key_of_items(object: &[u8]) -> Option<&[u8]> {
     const LISTS: [&[u8]; 2] = [b"\"events\"", b"\"Messages\""];
+    const OF_SUMO: &[u8] = b"\"messages\"";
+    const FIELDS_MAX: usize = 16 << 10;
     let inside = object.strip_prefix(b"{")?.trim_ascii_start();
-    let list = LISTS.iter().find_map(|name| inside.strip_prefix(*name))?;
+    let list = match LISTS.iter().find_map(|name| inside.strip_prefix(*name)) {
+        Some(list) => list,
+        None if inside.starts_with(b"\"fields\"") => {
+            let at = memchr::memmem::find(&inside[..inside.len().min(FIELDS_MAX)], OF_SUMO)?;
+            &inside[at + OF_SUMO.len()..]
+        }
+        None => return None,
+    };
     let items = list.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start().strip_prefix(b"[")?;
     first_key(items.trim_ascii_start())
 }

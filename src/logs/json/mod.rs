@@ -5,6 +5,7 @@
 //! table that the record before it had, and only when it is none, [`peel`] looks at what it is.
 
 mod again;
+mod among;
 mod beside;
 mod braces;
 mod cloudwatch;
@@ -60,6 +61,7 @@ const WINDOW_MIN: usize = 8 << 10;
 const RECORD_MAX: usize = 16 << 20;
 /// Of an input that ends where the next record of a list would stand, which hides nothing of a record that is there.
 pub const LIST_CUT_OFF: &str = "the list of records is cut off at the end of the input";
+const CUT_OFF: &str = "the record is cut off at the end of the input";
 const TOO_LONG: &str = "the record is longer than 16 MiB";
 /// A batch is cut at the end of the text in which it reaches one of these.
 const ROWS_MAX: usize = 32 << 10;
@@ -128,7 +130,7 @@ struct Around<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Frame {
     Array,
-    /// Of rows of CloudWatch Logs Insights.
+    /// Of rows of CloudWatch Logs Insights, or of CloudTrail Lake.
     Rows,
     /// An object around `Records`, `Events` or `results`.
     Wrapper,
@@ -254,6 +256,10 @@ impl<'a> Parser<'a> {
                     at = window.end.min(end).max(behind);
                     size = WINDOW.min(size * 2);
                 }
+                Next::Short(here) if last && is_text_of_records(&padded[here..end]) => {
+                    self.cut_in_quotes(&padded[here..end], here, around);
+                    (at, damaged) = (end, true);
+                }
                 Next::Short(here) if last => {
                     let mut cursor = Cursor::new(&padded, &indexer, window.unclean);
                     let (here, reason) = match self.whole_log_events(&mut cursor, here, around) {
@@ -265,7 +271,7 @@ impl<'a> Parser<'a> {
                         None => {
                             // where no log event is whole, the first is what is cut off
                             let here = self.sound_log_events(&mut cursor, here, around).unwrap_or(here);
-                            (here, "the record is cut off at the end of the input")
+                            (here, CUT_OFF)
                         }
                     };
                     let resume = self.damage(&padded, here, end, reason, around);
@@ -337,7 +343,7 @@ impl<'a> Parser<'a> {
                     cursor.go(at + 1);
                     Ok(())
                 }
-                b'[' if frames.last() == Some(&Frame::Rows) => self.insights_row(cursor, around),
+                b'[' if frames.last() == Some(&Frame::Rows) => self.listed_row(cursor, around),
                 b']' if frames.last() == Some(&Frame::Rows) => {
                     frames.pop();
                     cursor.go(at + 1);
@@ -419,7 +425,10 @@ impl<'a> Parser<'a> {
                     frames.extend([Frame::Wrapper, Frame::Array]);
                     behind = cursor.behind();
                 }
-                Err(Stop::Short) if bytes[here] == b'{' && around.depth < NESTED_MAX && enter_rows(cursor, at) => {
+                // one that is damaged costs the damaged row alone
+                Err(Stop::Short | Stop::Damaged(_))
+                    if bytes[here] == b'{' && around.depth < NESTED_MAX && enter_rows(cursor, at) =>
+                {
                     frames.extend([Frame::Wrapper, Frame::Rows]);
                     behind = cursor.behind();
                 }
@@ -443,6 +452,24 @@ impl<'a> Parser<'a> {
         cursor.seek(close + 1);
         cursor.settle(cursor.at(), close + 1);
         Ok(())
+    }
+
+    /// Takes a text of records as a string that has no end, as far as it goes. What is cut off is told where it is read.
+    #[cold]
+    fn cut_in_quotes(&mut self, string: &[u8], here: usize, around: &Around<'_>) {
+        /// The escapes of one character, of which a part may be left, are so many bytes.
+        const ESCAPE_MAX: usize = 12;
+        let mut text = Vec::new();
+        let is_read = around.depth < NESTED_MAX
+            && (0..string.len().min(ESCAPE_MAX)).any(|lost| {
+                text.clear();
+                scalar::unescape(&string[1..string.len() - lost], &mut text).is_some()
+            });
+        if !is_read {
+            return self.reject(self.last_table(), here, CUT_OFF, string, around);
+        }
+        let context = around.context.cloned().unwrap_or_default();
+        self.nested.push(Nested { text: Text::new(text), context, depth: around.depth + 1 });
     }
 
     /// Takes a text that stands where a record should, and is the line of one: of a list such as `--query 'events[].message'` gives.

@@ -711,7 +711,7 @@ impl Parser<'_> {
 }
 
 /// Members whose text may be a JSON document: LookupEvents, SNS, SQS, Step Functions, shippers, CloudTrail Lake, Splunk,
-/// Elastic, CloudWatch Logs Insights, and entries of PutEvents.
+/// Elastic, CloudWatch Logs Insights, entries of PutEvents, and records that were made a text once more.
 pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
     b"CloudTrailEvent",
     b"Message",
@@ -732,6 +732,7 @@ pub(super) const NAMES_OF_TEXT: &[&[u8]] = &[
     b"@message",
     b"detail",
     b"Detail",
+    b"Records",
 ];
 
 /// Whether a list is one of lists, as the rows of CloudWatch Logs Insights are.

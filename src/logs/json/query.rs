@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::damage::first_key_of_row;
 use super::insights::{LogRow, holds_record};
 use super::peel::{Member, Members};
 use super::walk::{Cursor, Stop};
@@ -664,8 +665,23 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Takes one of them, which waits for those behind it.
-    pub(super) fn insights_row(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
+    /// Takes the row at the cursor, of such or of `QueryResultRows`, where rows are read one by one.
+    pub(super) fn listed_row(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
+        let start = cursor.here()?;
+        if let None | Some(b"field" | b"value") = first_key_of_row(&cursor.bytes()[start..]) {
+            return self.insights_row(cursor, around);
+        }
+        let (names, cells) = query_row(cursor)?;
+        let text = &cursor.bytes()[start..cursor.ended()];
+        let columns = Columns::of(names.iter().map(String::as_bytes));
+        let mut waiting = self.insights.take().unwrap_or_default();
+        self.row(&columns, &cells, (start, text), around, &mut waiting);
+        self.insights = Some(waiting);
+        Ok(())
+    }
+
+    /// Takes one of Logs Insights, which waits for those behind it.
+    fn insights_row(&mut self, cursor: &mut Cursor<'_>, around: &Around<'_>) -> Result<(), Stop> {
         let start = cursor.here()?;
         let (names, cells) = insights_row(cursor)?;
         let text = &cursor.bytes()[start..cursor.ended()];

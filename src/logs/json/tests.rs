@@ -550,6 +550,31 @@ fn lines_of_a_glue_log_between_entries_in_json_are_read() {
 }
 
 #[test]
+fn an_event_between_lines_of_a_glue_log_is_an_event_and_no_part_of_an_entry() {
+    let lines = ["24/08/01 12:00:01 ERROR A: failed", "java.io.IOException: x"];
+    let record = r#"{"level":"INFO","message":"m","logger":"L","timestamp":"2024-08-01T12:00:03Z","eventSource":"x"}"#;
+    for end in ["\n", "\r\n"] {
+        let text = [lines[0], &event(1), lines[1], &event(2), record, r#"{"eventSource":"x"}"#]
+            .map(|line| format!("{line}{end}"));
+        let read = read_text(text.concat());
+        assert_eq!(ids(&read), ["id-1", "id-2"]);
+        assert_eq!(reasons(&read), [""; 0]);
+        let messages: Vec<String> = column(&read, "glue_log", "message").into_iter().flatten().collect();
+        assert_eq!(messages.len(), 3, "{messages:?}");
+        let words: Vec<&str> = messages[0].split_whitespace().collect();
+        assert_eq!(words, ["failed", "java.io.IOException:", "x"]);
+    }
+    // what is no whole line stays what was logged
+    for logged in [
+        format!("24/08/01 12:00:01 INFO A: {}", event(1)),
+        format!("24/08/01 12:00:01 INFO A: x\n{}", &event(1)[..200]),
+    ] {
+        let read = read_text(&logged);
+        assert_eq!((ids(&read).len(), column(&read, "glue_log", "level").len()), (0, 1), "{logged}");
+    }
+}
+
+#[test]
 fn an_aggregated_event_has_the_time_of_its_window_and_the_account_that_received_it() {
     let aggregated = r#"{"eventVersion":"1.0","accountId":"444455556666","eventId":"a","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","awsRegion":"us-east-1","eventSource":"s3.amazonaws.com","timeWindow":{"windowStart":"2024-08-01T12:00:00Z","windowEnd":"2024-08-01T12:05:00Z","windowSize":"PT5M"},"summary":{"details":[]}}"#;
     let read = read_text(format!(r#"{{"Records":[{aggregated},{}]}}"#, event(1)));

@@ -52,7 +52,8 @@ pub fn enter_records(cursor: &mut Cursor<'_>, at: usize, options: &Options) -> b
     enter() == Ok(true)
 }
 
-/// Steps into the `results` of what `aws logs get-query-results` prints, in the same way.
+/// Steps into the `results` of what `aws logs get-query-results` prints, or the `QueryResultRows` of `aws cloudtrail get-query-results`, in
+/// the same way.
 #[cold]
 pub fn enter_rows(cursor: &mut Cursor<'_>, at: usize) -> bool {
     cursor.go(at);
@@ -62,7 +63,8 @@ pub fn enter_rows(cursor: &mut Cursor<'_>, at: usize) -> bool {
             // behind the quote that opens the key
             let key = cursor.key_start()? - 1;
             cursor.go_to_value()?;
-            if cursor.byte()? == b'[' && is_rows(cursor.bytes(), key, cursor.here()?) {
+            let is_of_lake = cursor.bytes()[key..].starts_with(b"\"QueryResultRows\"");
+            if cursor.byte()? == b'[' && (is_of_lake || is_rows(cursor.bytes(), key, cursor.here()?)) {
                 cursor.go(cursor.at() + 1);
                 return Ok::<bool, Stop>(true);
             }

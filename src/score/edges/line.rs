@@ -19,9 +19,11 @@ const DESTINATIONS: [&str; 9] =
     ["dst", "dest", "destination", "dst_ip", "dest_ip", "destination_ip", "dstip", "dstaddr", "dst_addr"];
 const TICKS: [&str; 8] = ["tick", "minute", "second", "time", "timestamp", "ts", "start", "start_time"];
 
-/// Where a line has its source, destination and tick: the first three fields, unless a header says otherwise.
+/// Where a line has its source, destination and tick: the first three fields, unless a header says otherwise; and what stands
+/// between its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Columns {
+    separator: u8,
     src: usize,
     dst: usize,
     tick: usize,
@@ -29,23 +31,33 @@ pub struct Columns {
 
 impl Default for Columns {
     fn default() -> Columns {
-        Columns { src: 0, dst: 1, tick: 2 }
+        Columns { separator: b',', src: 0, dst: 1, tick: 2 }
     }
 }
 
 impl Columns {
-    /// Finds the columns that a header names; the first three, unless it names all of them.
-    pub fn of(header: &[u8]) -> Columns {
-        Columns::named(header).unwrap_or_default()
+    /// Finds the columns that a first line names; the first three, unless it names all of them. Commas are between them; semicolons,
+    /// tabulators or bars where there are not two commas.
+    pub fn of(first: &[u8]) -> Columns {
+        Columns::named(first).unwrap_or(Columns { separator: separator(first), ..Columns::default() })
     }
 
     fn named(header: &[u8]) -> Option<Columns> {
+        let separator = separator(header);
         let header = String::from_utf8_lossy(header).to_lowercase();
-        let names: Vec<&str> =
-            header.split(',').map(|name| name.trim_matches([' ', '"', '\u{feff}', '\r', '\n'])).collect();
+        let names: Vec<&str> = header
+            .split(char::from(separator))
+            .map(|name| name.trim_matches([' ', '"', '\u{feff}', '\r', '\n']))
+            .collect();
         let place = |known: &[&str]| known.iter().find_map(|known| names.iter().position(|name| name == known));
-        Some(Columns { src: place(&SOURCES)?, dst: place(&DESTINATIONS)?, tick: place(&TICKS)? })
+        Some(Columns { separator, src: place(&SOURCES)?, dst: place(&DESTINATIONS)?, tick: place(&TICKS)? })
     }
+}
+
+/// What stands between the fields of a line, which are three or more.
+fn separator(line: &[u8]) -> u8 {
+    let is_twice = |mark: &u8| line.iter().filter(|byte| *byte == mark).nth(1).is_some();
+    [b',', b';', b'\t', b'|'].into_iter().find(is_twice).unwrap_or(b',')
 }
 
 /// Why a line is no edge.
@@ -80,7 +92,7 @@ pub fn parse_line(line: &[u8], columns: Columns) -> Result<Line<'_>, LineError> 
     let wanted = [columns.src, columns.dst, columns.tick];
     let (mut found, mut rest) = ([&line[..0]; 3], Some(line));
     for place in 0..=columns.src.max(columns.dst).max(columns.tick) {
-        let (text, next) = field(rest.ok_or(LineError::TooFewFields)?)?;
+        let (text, next) = field(rest.ok_or(LineError::TooFewFields)?, columns.separator)?;
         for (found, wanted) in found.iter_mut().zip(wanted) {
             if wanted == place {
                 *found = text;
@@ -94,18 +106,19 @@ pub fn parse_line(line: &[u8], columns: Columns) -> Result<Line<'_>, LineError> 
 
 /// True for a first line that names columns: its third field has no digit, or all three are named.
 pub fn is_header(line: &[u8]) -> bool {
-    let third = line.split(|&byte| byte == b',').nth(2);
+    let separator = separator(line);
+    let third = line.split(|&byte| byte == separator).nth(2);
     third.is_some_and(|tick| !tick.is_empty() && !tick.iter().any(u8::is_ascii_digit)) || Columns::named(line).is_some()
 }
 
-/// The first field, and what follows its comma.
-fn field(line: &[u8]) -> Result<(&[u8], Option<&[u8]>), LineError> {
+/// The first field, and what follows its separator.
+fn field(line: &[u8], separator: u8) -> Result<(&[u8], Option<&[u8]>), LineError> {
     let quoted = line.first() == Some(&b'"');
     let from = if quoted { end_of_quoted(line)? } else { 0 };
-    let comma = line[from..].iter().position(|&byte| byte == b',').map(|at| from + at);
-    let text = line[..comma.unwrap_or(line.len())].trim_ascii();
+    let end = line[from..].iter().position(|&byte| byte == separator).map(|at| from + at);
+    let text = line[..end.unwrap_or(line.len())].trim_ascii();
     let text = if quoted { &text[1..from - 1] } else { text };
-    Ok((text, comma.map(|at| &line[at + 1..])))
+    Ok((text, end.map(|at| &line[at + 1..])))
 }
 
 /// One past the closing quote; a doubled quote is part of the text, and stays doubled in it.
@@ -157,9 +170,24 @@ mod tests {
         assert_eq!(of("a,b,c"), Columns::default());
         assert_eq!(of("src,dst,port"), Columns::default());
         let flows = of("\u{feff}Timestamp,\"Src_IP\",port,dst_ip\r\n");
-        assert_eq!(flows, Columns { src: 1, dst: 3, tick: 0 });
+        assert_eq!(flows, Columns { separator: b',', src: 1, dst: 3, tick: 0 });
         assert_eq!(parse_line(b"17,a,80,b", flows), edge("a", "b", 17));
         assert_eq!(parse_line(b"17,a,80", flows), Err(LineError::TooFewFields));
+    }
+
+    #[test]
+    fn other_signs_than_commas_may_stand_between_fields() {
+        for mark in [';', '\t', '|'] {
+            let named = format!("time{mark}\"src\"{mark}port{mark}dst\r\n");
+            assert!(is_header(named.as_bytes()) && is_header(format!("a{mark}b{mark}c").as_bytes()), "{mark:?}");
+            let line = format!("17{mark}\"a,{mark}\"{mark}80{mark}b\n");
+            let found = parse_line(line.as_bytes(), Columns::of(named.as_bytes())).unwrap();
+            assert_eq!((found.src, found.dst, found.tick), (format!("a,{mark}").as_bytes(), &b"b"[..], 17));
+            let line = format!("a{mark}b, c{mark}17{mark}x");
+            assert!(!is_header(line.as_bytes()));
+            let found = parse_line(line.as_bytes(), Columns::of(line.as_bytes())).unwrap();
+            assert_eq!((found.src, found.dst, found.tick), (&b"a"[..], &b"b, c"[..], 17));
+        }
     }
 
     #[test]

@@ -51,6 +51,11 @@ impl Columns {
         Some(Columns { separator, timestamp, value: value? })
     }
 
+    /// Whether rows have times, and are not numbered.
+    pub fn has_times(&self) -> bool {
+        self.timestamp.is_some()
+    }
+
     /// Reads a line, which is the row of this `number`: without times, each row is a second after the one before. Between
     /// semicolons a comma is the mark of a fraction.
     pub fn read<'a>(&self, line: &'a str, number: u64) -> Row<'a> {

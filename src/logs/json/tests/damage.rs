@@ -137,6 +137,55 @@ fn damage_in_what_the_cli_printed_costs_the_damaged_item_only() {
 }
 
 #[test]
+fn damage_in_the_rows_of_an_answer_costs_the_damaged_row_only() {
+    let columns = |n: usize| {
+        let record: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&event(n)).unwrap();
+        let column = |(name, value): (String, serde_json::Value)| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            serde_json::json!({ name: text })
+        };
+        serde_json::Value::Array(record.into_iter().map(column).collect())
+    };
+    let fields = |n: usize| serde_json::json!([{"field": "@timestamp", "value": "2024-08-01 10:00:00.000"}, {"field": "@message", "value": event(n)}]);
+    let lake = [1, 2, 3].map(columns).map(|row| row.to_string()).join(",");
+    let insights = [1, 2, 3].map(fields).map(|row| row.to_string()).join(",\n");
+    let sumo = [1, 2, 3].map(|n| serde_json::json!({"map": {"_messagetime": "1", "_raw": event(n)}}).to_string());
+    for (whole, rejects) in [
+        (format!(r#"{{"QueryStatus":"FINISHED","QueryStatistics":{{"n":3}},"QueryResultRows":[{lake}]}}"#), 1),
+        (format!(r#"{{"results": [{insights}], "statistics": {{"n": 3.0}}, "status": "Complete"}}"#), 1),
+        (format!(r#"{{"fields":[{{"name":"_raw"}}],"messages":[{}]}}"#, sumo.join(",")), 2),
+    ] {
+        let quote = whole.find(r#"\"u2\""#).unwrap();
+        let end = whole.find(r#"\"u3\""#).unwrap();
+        let texts = [format!("{}{}", &whole[..quote], &whole[quote + 1..]), whole[..end].to_owned()];
+        for (text, kept) in texts.iter().zip([["id-1", "id-3"], ["id-1", "id-2"]]) {
+            let read = read_text(text);
+            let mut found = ids(&read);
+            found.sort();
+            assert_eq!(found, kept, "{text}");
+            assert_eq!(read.rejects.len(), rejects, "{text}");
+            // what stands in the next line is read on
+            let read = read_text(format!("{text}\n{}\n", event(4)));
+            assert_eq!((ids(&read).len(), read.rejects.len()), (3, rejects), "{text}");
+        }
+    }
+}
+
+#[test]
+fn records_in_a_string_that_is_cut_off_are_read_as_far_as_it_goes() {
+    let records = format!(r#"{{"Records":[{},{}]}}"#, event(1), event(2));
+    let string = serde_json::Value::from(records).to_string();
+    let end = string.find("u2").unwrap();
+    // behind an escape, in one, and before the quote alone
+    for (end, kept, rejects) in
+        [(end, &["id-1"][..], 1), (end - 1, &["id-1"][..], 1), (string.len() - 1, &["id-1", "id-2"][..], 0)]
+    {
+        let read = read_text(&string[..end]);
+        assert_eq!((ids(&read), read.rejects.len()), (kept.iter().map(|id| (*id).to_owned()).collect(), rejects));
+    }
+}
+
+#[test]
 fn a_reject_says_where_and_what() {
     let bad = r#"{"eventName":oops,"eventSource":"x"}"#;
     let text = format!("{}\n{bad}\n{}", event(1), event(2));

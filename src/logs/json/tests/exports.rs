@@ -260,6 +260,7 @@ fn a_record_that_is_a_text_is_read_where_exporters_put_it() {
         format!(r#"{{"time":"2024-08-01T11:30:23Z","detail-type":"x","detail":{text}}}"#),
         // what PutEvents is called with
         format!(r#"{{"Entries":[{{"Source":"aws.s3","DetailType":"AWS API Call via CloudTrail","Detail":{text}}}]}}"#),
+        format!(r#"{{"Records":{}}}"#, quoted(&format!("[{}]", whole()))),
         // names with dots, and the fields that a search of Elasticsearch gives beside the document or without it
         format!(r#"{{"@timestamp":"x","event.original":{text}}}"#),
         format!(r#"{{"hits":{{"hits":[{{"_id":"1","fields":{{"event.original":[{text}],"message":[ {text} ]}}}}]}}}}"#),
