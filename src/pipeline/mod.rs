@@ -432,7 +432,8 @@ impl Worker {
         self.unjudged_bytes += bytes;
         let full = self.stages.archive.as_ref().is_some_and(Archive::is_full);
         let rows: usize = self.unjudged.iter().map(|batch| batch.rows.num_rows()).sum();
-        let many = self.unjudged_bytes >= self.options.memory.of_rows(TOGETHER_BYTES_MAX) || rows >= detect::together_max();
+        let many =
+            self.unjudged_bytes >= self.options.memory.of_rows(TOGETHER_BYTES_MAX) || rows >= detect::together_max();
         let comes_full = bytes >= bytes_max && !full && !many;
         // where input ends, time alone tells the rules nothing
         if !comes_full && (self.follows || !self.unjudged.is_empty()) {
