@@ -7,7 +7,7 @@
 SELECT eventTime,
        eventName,
        eventSource,
-       coalesce(requestParameters ->> 'keyName', requestParameters ->> 'name', requestParameters ->> 'description') AS what,
+       coalesce(requestParameters ->> 'keyName', requestParameters ->> 'name', requestParameters ->> 'description', requestParameters ->> 'username') AS what,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'instanceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', requestParameters ->> 'email', requestParameters ->> 'userName', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', account) AS resource,

@@ -111,6 +111,10 @@ fn unwrapped(body: &str, wrappings: u8) -> Result<Told, Poison> {
         return Ok(Told::Event(body.to_owned()));
     }
     let value: Value = serde_json::from_str(body).map_err(|error| Poison(format!("not JSON: {error}")))?;
+    // its name is `software.amazon.payloadoffloading.PayloadS3Pointer`, or of older clients `com.amazon.sqs.javamessaging.MessageS3Pointer`
+    if value.get(0).and_then(Value::as_str).is_some_and(|class| class.ends_with("S3Pointer")) {
+        return poison("a pointer of the SQS extended client to its text in S3: send what is in it");
+    }
     let Some(object) = value.as_object() else { return poison("not a JSON object") };
     let has = |key: &str| object.contains_key(key);
     if let Some(Value::Array(records)) = object.get("Records") {

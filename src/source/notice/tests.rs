@@ -146,6 +146,8 @@ fn damage_is_said_to_be_what_it_is() {
     check("", "not JSON: EOF");
     check("hello", "not JSON: ");
     check("[]", "not a JSON object");
+    let pointer = r#"["software.amazon.payloadoffloading.PayloadS3Pointer",{"s3BucketName":"b","s3Key":"k"}]"#;
+    check(pointer, "a pointer of the SQS extended client");
     check(r#"{"a":1,"b":2}"#, "a notice of no known shape, with the keys [a, b]");
     let timeless =
         r#"{"Records":[{"eventVersion":"1.08","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket"}]}"#;
