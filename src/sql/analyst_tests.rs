@@ -388,11 +388,11 @@ async fn columns_that_nobody_named_may_be_equal_within_a_query() {
         (
             "SELECT count(*) FROM (SELECT eventname AS a, eventsource AS b FROM cloudtrail \
              UNION ALL SELECT eventname, eventname FROM cloudtrail)",
-            "4",
+            "6",
         ),
         ("WITH t (a, b) AS (SELECT NULL, NULL UNION ALL SELECT 1, 1) SELECT a, b FROM t WHERE a IS NOT NULL", "1 | 1"),
-        ("SELECT * FROM (SELECT count(*), count(*) FROM cloudtrail)", "2 | 2"),
-        ("SELECT count(*) FROM cloudtrail WHERE EXISTS (SELECT 1, 1)", "2"),
+        ("SELECT * FROM (SELECT count(*), count(*) FROM cloudtrail)", "3 | 3"),
+        ("SELECT count(*) FROM cloudtrail WHERE EXISTS (SELECT 1, 1)", "3"),
     ])
     .await;
 }
@@ -403,9 +403,9 @@ async fn all_columns_but_some_are_asked_for_in_the_words_of_two_engines() {
         ("SELECT * EXCEPT (b) FROM (VALUES (1, 2, 3)) AS t (a, b, c)", "1 | 3"),
         ("SELECT t.* EXCEPT (a, b) FROM (VALUES (1, 2, 3)) AS t (a, b, c) EXCEPT SELECT 4", "3"),
         ("SELECT * EXCLUDE (b) FROM (VALUES (1, 2, 3)) AS t (a, b, c)", "1 | 3"),
-        ("SELECT * EXCLUDE (eventName, eventSource) FROM (SELECT eventId, eventName, eventSource FROM cloudtrail) ORDER BY 1", "a / b"),
-        ("SELECT * EXCEPT (eventName, eventSource) FROM (SELECT eventId, eventName, eventSource FROM cloudtrail) ORDER BY 1", "a / b"),
-        ("SELECT c.* EXCLUDE EventSource FROM (SELECT eventId, eventSource FROM cloudtrail) AS c ORDER BY 1", "a / b"),
+        ("SELECT * EXCLUDE (eventName, eventSource) FROM (SELECT eventId, eventName, eventSource FROM cloudtrail) ORDER BY 1", "a / b / c"),
+        ("SELECT * EXCEPT (eventName, eventSource) FROM (SELECT eventId, eventName, eventSource FROM cloudtrail) ORDER BY 1", "a / b / c"),
+        ("SELECT c.* EXCLUDE EventSource FROM (SELECT eventId, eventSource FROM cloudtrail) AS c ORDER BY 1", "a / b / c"),
     ])
     .await;
 }
