@@ -51,27 +51,11 @@ struct Open {
 }
 
 /// What a finding said when it was last given out, of what changes.
+#[derive(Clone, PartialEq)]
 struct Told {
     count: u64,
     severity: Severity,
     assumed_by: Vec<String>,
-    /// `None` of what an earlier run told: ranks move with every hour, and a run is not to tell all there is once more.
-    priority: Option<u8>,
-}
-
-impl Told {
-    /// Of a finding as it is given out.
-    fn of(shown: &Finding) -> Told {
-        let (count, severity, assumed_by) = (shown.count, shown.severity, shown.assumed_by.clone());
-        Told { count, severity, assumed_by, priority: Some(shown.priority) }
-    }
-
-    /// Whether a finding as it would be given out now says the same.
-    fn says(&self, shown: &Finding) -> bool {
-        (self.count, self.severity) == (shown.count, shown.severity)
-            && self.assumed_by == shown.assumed_by
-            && self.priority.is_none_or(|priority| priority == shown.priority)
-    }
 }
 
 impl Triage {
@@ -187,37 +171,37 @@ impl Triage {
     }
 
     /// The findings that have changed since they were last given, however little: for the end of a run, so that what was
-    /// told last is what [`Triage::findings`] says. A change of rank alone counts where this run told the finding: one of its first
-    /// hour was ranked by that hour.
+    /// told last is what [`Triage::findings`] says.
     pub fn untold(&mut self) -> Vec<Finding> {
-        let mut changed = self.findings();
-        changed.retain(|finding| !self.open[&finding.id].told.as_ref().is_some_and(|told| told.says(finding)));
-        self.note_told(&changed);
-        changed
+        let is_untold = |open: &&Open| open.told.as_ref() != Some(&self.now(&open.finding));
+        let changed = self.open.values().filter(is_untold).map(|open| open.finding.id).collect();
+        self.tell(&changed)
+    }
+
+    /// What is said of a finding now, of what changes.
+    fn now(&self, finding: &Finding) -> Told {
+        Told { count: finding.count, severity: finding.severity, assumed_by: self.assumed.by(finding) }
     }
 
     fn is_worth_telling(&self, open: &Open) -> bool {
-        let (finding, assumed_by) = (&open.finding, self.assumed.by(&open.finding));
+        let now = self.now(&open.finding);
         open.told.as_ref().is_none_or(|told| {
-            let is_named_now = assumed_by.iter().any(|by| !told.assumed_by.contains(by));
-            finding.count >= told.count.saturating_mul(2) || finding.severity > told.severity || is_named_now
+            let is_named_now = now.assumed_by.iter().any(|by| !told.assumed_by.contains(by));
+            now.count >= told.count.saturating_mul(2) || now.severity > told.severity || is_named_now
         })
     }
 
     fn tell(&mut self, ids: &BTreeSet<FindingId>) -> Vec<Finding> {
         let told = self.ranked(ids);
-        self.note_told(&told);
-        told
-    }
-
-    fn note_told(&mut self, told: &[Finding]) {
-        for finding in told {
+        for finding in &told {
             let open = self.open.get_mut(&finding.id).expect("only open findings are told");
             if open.told.is_none() {
                 *self.opened.entry(finding.severity).or_default() += 1;
             }
-            open.told = Some(Told::of(finding));
+            let (count, severity, assumed_by) = (finding.count, finding.severity, finding.assumed_by.clone());
+            open.told = Some(Told { count, severity, assumed_by });
         }
+        told
     }
 
     /// These of the open findings, most urgent first.
@@ -374,10 +358,9 @@ impl Triage {
         let ids: Vec<FindingId> = found.iter().map(|finding| finding.id).collect();
         self.settle(found, now);
         for id in ids {
-            if let Some(open) = self.open.get_mut(&id) {
-                let (count, severity) = (open.finding.count, open.finding.severity);
-                let assumed_by = self.assumed.by(&open.finding);
-                open.told = Some(Told { count, severity, assumed_by, priority: None });
+            let now = self.open.get(&id).map(|open| self.now(&open.finding));
+            if let (Some(open), Some(now)) = (self.open.get_mut(&id), now) {
+                open.told = Some(now);
             }
         }
         self.opened.clear();
@@ -479,9 +462,7 @@ impl TryFrom<SavedFinding> for Open {
     fn try_from(saved: SavedFinding) -> anyhow::Result<Open> {
         let severity = |text: &str| text.parse::<Severity>().map_err(anyhow::Error::msg);
         let told = match saved.told {
-            Some((count, text)) => {
-                Some(Told { count, severity: severity(&text)?, assumed_by: saved.told_by, priority: None })
-            }
+            Some((count, text)) => Some(Told { count, severity: severity(&text)?, assumed_by: saved.told_by }),
             None => None,
         };
         let finding = Finding {
@@ -584,23 +565,6 @@ mod tests {
         let mut triage = triage();
         matches(7).into_iter().for_each(|found| drop(triage.settle(vec![found], Timestamp(0))));
         assert_eq!(triage.untold(), triage.findings());
-        assert!(triage.untold().is_empty());
-    }
-
-    #[test]
-    fn what_this_run_told_is_told_again_at_the_end_where_its_rank_is_another_now() {
-        let of = |actor: &str, hour: i64| one_match("cloudtrail/x", actor, Timestamp(hour * HOUR), "e");
-        let mut triage = triage();
-        triage.settle(vec![of("eve", 0)], Timestamp(0));
-        let bytes = triage.snapshot();
-        triage.settle((1..60).map(|hour| of(&format!("a{hour}"), hour)).collect(), Timestamp(0));
-        let told = triage.untold();
-        assert_eq!(told.iter().map(|finding| finding.actor.as_deref()).collect::<Vec<_>>(), [Some("eve")]);
-        assert_eq!(told[0].priority, triage.findings().iter().map(|finding| finding.priority).max().unwrap());
-        assert!(triage.untold().is_empty(), "once");
-        // what an earlier run told is not, however far the hours have gone on
-        triage.restore(&bytes).unwrap();
-        triage.settle((1..60).map(|hour| of(&format!("a{hour}"), hour)).collect(), Timestamp(0));
         assert!(triage.untold().is_empty());
     }
 
