@@ -7,10 +7,10 @@
 SELECT eventTime,
        eventName,
        eventSource,
-       coalesce(requestParameters ->> 'keyName', requestParameters ->> 'name', requestParameters ->> 'description', requestParameters ->> 'username') AS what,
+       coalesce(requestParameters ->> 'keyName', requestParameters ->> 'name', requestParameters ->> 'description') AS what,
        sourceIPAddress,
        userAgent,
-       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'instanceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', requestParameters ->> 'email', requestParameters ->> 'userName', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', account) AS resource,
+       coalesce(requestParameters ->> 'workspaceId', requestParameters ->> 'instanceId', requestParameters ->> 'apiId', requestParameters ->> 'name', requestParameters ->> 'Name', requestParameters ->> 'email', requestParameters ->> 'brokerId', requestParameters ->> 'broker-id', account) AS resource,
        CASE WHEN eventSource = 'mq.amazonaws.com' THEN 'User of a message broker was made by a person'
             WHEN eventName IN ('UpdateWorkspaceAuthentication', 'UpdatePermissions') THEN 'Who may enter Grafana was changed by a person'
             WHEN eventName = 'UpdateUser' THEN 'User of QuickSight was made administrator by a person'
