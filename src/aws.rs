@@ -24,7 +24,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::SharedCredentialsProvider;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use serde::Deserialize;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer};
 use tokio::sync::OnceCell;
 
 use self::encrypt::Encrypt;
@@ -75,9 +76,14 @@ pub struct S3 {
 }
 
 /// The number of an account of AWS.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account(String);
+
+impl Account {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl TryFrom<String> for Account {
     type Error = String;
@@ -87,6 +93,25 @@ impl TryFrom<String> for Account {
             true => Ok(Account(text)),
             false => Err(format!("`{text}` is no account of AWS: 12 digits in quotes")),
         }
+    }
+}
+
+/// Of a list, what is wrong with one is told with the place of that one, which TOML knows while it reads it.
+impl<'de> Deserialize<'de> for Account {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Account, D::Error> {
+        struct Digits;
+        impl<'de> Visitor<'de> for Digits {
+            type Value = Account;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("12 digits in quotes")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Account, E> {
+                Account::try_from(text.to_owned()).map_err(E::custom)
+            }
+        }
+        from.deserialize_str(Digits)
     }
 }
 

@@ -33,6 +33,9 @@ pub struct Config {
     pub rules: Option<String>,
     /// `s3://BUCKET/PREFIX` where the state is kept; without it, a file beside the archive.
     pub state: Option<String>,
+    /// The accounts that belong together: what one of them gives to another is not given to a stranger. Rules ask for them with
+    /// `without_own(text, account)`, and as the list `own_accounts`.
+    pub own_accounts: Vec<aws::Account>,
     pub limits: Limits,
     pub source: Source,
     pub archive: archive::Config,
@@ -218,6 +221,42 @@ mod tests {
             let error = format!("{:#}", Config::read(&path).unwrap_err());
             let told = error.strip_prefix(&format!("in {}: ", path.display())).unwrap();
             assert!(told.starts_with(says) && !told.contains("canary") && !told.contains('\n'), "{told}");
+        }
+    }
+
+    #[test]
+    fn an_own_account_is_12_digits_and_one_that_is_not_is_named_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weir.toml");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Config::read(&path).map_err(|error| format!("{error:#}"))
+        };
+        let config = read("own_accounts = [\"111122223333\", '044455556666']\n").unwrap();
+        let accounts: Vec<_> = config.own_accounts.iter().map(aws::Account::as_str).collect();
+        assert_eq!(accounts, ["111122223333", "044455556666"]);
+        for (text, says) in [
+            (
+                "own_accounts = [\"111122223333\", \"me\"]\n",
+                "line 1, column 33 (`own_accounts`): `me` is no account of AWS: 12 digits in quotes",
+            ),
+            (
+                "own_accounts = [\n  '111122223333',\n  '44445555666', # eleven\n]\n",
+                "line 3, column 3: `44445555666` is no account of AWS: 12 digits in quotes",
+            ),
+            (
+                "own_accounts = [111122223333]\n",
+                "line 1, column 17 (`own_accounts`): invalid type: integer `111122223333`, expected 12 digits in quotes",
+            ),
+            ("own_acounts = ['111122223333']\n", "line 1, column 1: unknown field `own_acounts`, expected "),
+            (
+                "[limits]\nown_accounts = ['111122223333']\n",
+                "line 2, column 1: unknown field `own_accounts`, expected ",
+            ),
+        ] {
+            let error = read(text).unwrap_err();
+            let told = error.strip_prefix(&format!("in {}: ", path.display())).unwrap();
+            assert!(told.starts_with(says), "{told}");
         }
     }
 

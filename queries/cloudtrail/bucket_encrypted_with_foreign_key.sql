@@ -12,4 +12,4 @@ FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketEncryption'
   AND errorCode IS NULL
-  AND regexp_like(replace(requestParameters ->> 'ServerSideEncryptionConfiguration', account, ''), ':kms:[a-z0-9-]+:[0-9]{12}:')
+  AND regexp_like(without_own(requestParameters ->> 'ServerSideEncryptionConfiguration', account), ':kms:[a-z0-9-]+:[0-9]{12}:')

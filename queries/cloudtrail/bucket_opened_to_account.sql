@@ -9,7 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        -- an office names its address beside the accounts that it lets in, too
-       CASE WHEN regexp_like(replace(requestParameters ->> 'bucketPolicy', account, ''), '(::|")[0-9]{12}[:"]|"A(RO|ID)A[0-9A-Z]{12,}"|"CanonicalUser"') THEN 'S3 bucket was opened to another account'
+       CASE WHEN regexp_like(without_own(requestParameters ->> 'bucketPolicy', account), '(::|")[0-9]{12}[:"]|"A(RO|ID)A[0-9A-Z]{12,}"|"CanonicalUser"') THEN 'S3 bucket was opened to another account'
             WHEN regexp_like(requestParameters ->> 'bucketPolicy', '"' || replace(sourceIPAddress, '.', '[.]') || '["/]') THEN 'S3 bucket was opened to whoever comes from the address of the caller'
             ELSE 'S3 bucket was opened to another account' END AS title,
        coalesce(resources[1].arn, concat('arn:aws:s3:::', requestParameters ->> 'bucketName')) AS resource
@@ -18,8 +18,8 @@ WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketPolicy'
   AND errorCode IS NULL
   AND array_any_match(
-        coalesce(json_get_array(replace(requestParameters ->> 'bucketPolicy', account, ''), 'Statement'),
-                 make_array(json_get_json(replace(requestParameters ->> 'bucketPolicy', account, ''), 'Statement'))),
+        coalesce(json_get_array(without_own(requestParameters ->> 'bucketPolicy', account), 'Statement'),
+                 make_array(json_get_json(without_own(requestParameters ->> 'bucketPolicy', account), 'Statement'))),
         -- less the accounts, one a Region, from which Elastic Load Balancing delivers access logs
         s -> s ->> 'Effect' = 'Allow'
              AND (regexp_like(regexp_replace(s ->> 'Principal', '127311923021|033677994240|027434742980|797873946194|098369216593|985666609251|054676820928|156460612806|652711504416|635631232127|009996457667|897822967062|754344448648|582318560864|600734575887|383597477331|114774131450|783225319266|589379963580|718504428378|076674570225|507241528517|048591011584|190560391635|638102146993|037604701340', '', 'g'), '(::|")[0-9]{12}[:"]|"A(RO|ID)A[0-9A-Z]{12,}"')

@@ -12,4 +12,4 @@ FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName = 'PutBucketReplication'
   AND errorCode IS NULL
-  AND regexp_like(replace(requestParameters ->> 'ReplicationConfiguration', account, ''), '"Account"\s*:\s*"?[0-9]{12}')
+  AND regexp_like(without_own(requestParameters ->> 'ReplicationConfiguration', account), '"Account"\s*:\s*"?[0-9]{12}')

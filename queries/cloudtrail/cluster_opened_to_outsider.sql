@@ -14,6 +14,6 @@ FROM cloudtrail
 WHERE eventSource = 'eks.amazonaws.com'
   AND eventName IN ('CreateAccessEntry', 'AssociateIdentityProviderConfig')
   AND (eventName = 'AssociateIdentityProviderConfig'
-       OR regexp_like(replace(requestParameters ->> 'principalArn', account, ''), ':[0-9]{12}:'))
+       OR regexp_like(without_own(requestParameters ->> 'principalArn', account), ':[0-9]{12}:'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -12,6 +12,6 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName IN ('SendCommand', 'StartAutomationExecution', 'CreateAssociation')
-  AND regexp_like(replace(coalesce(requestParameters ->> 'documentName', requestParameters ->> 'name'), account, ''), ':[0-9]{12}:document/')
+  AND regexp_like(without_own(coalesce(requestParameters ->> 'documentName', requestParameters ->> 'name'), account), ':[0-9]{12}:document/')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -41,7 +41,7 @@ WHERE eventSource IN ('redshift.amazonaws.com', 's3.amazonaws.com', 'ecr.amazona
                       'CreateReplicationConfiguration', 'EnableKinesisStreamingDestination', 'PutRepositoryTriggers', 'CreateDataGrant', 'PutTableBucketReplication', 'PutTableReplication',
                       'GrantFlowEntitlements', 'CreateShare')
   -- which account is named where somebody else may be
-  AND regexp_like(replace(requestParameters, account, ''),
+  AND regexp_like(without_own(requestParameters, account),
                 '(?i)"(consumerIdentifier|account|bucketAccountId|accountId|ownerId|registryId|UserId|principal|principalSubscriber|receiverPrincipal|content)"\s*:\s*"(\*|[0-9]{12})"|"(TargetAccounts|aWSAccountIds?|subscribers)"\s*:\s*\[?\s*"[0-9]{12}|"(granteeIdentifier|destinationBackupVaultArn|Queue|Topic|CloudFunction|fileSystemId|streamArn|destinationArn|destinationTableBucketARN)"\s*:\s*"arn:[a-z-]+:[a-z0-9]+:[a-z0-9-]*:[0-9]{12}:')
   -- a layer for the organization
   AND NOT json_contains(requestParameters, 'organizationId')

@@ -10,7 +10,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        array_transform(latest, v -> substr(v, 12)) AS resource,
-       CASE WHEN requestParameters ->> 's3BucketOwner' != account THEN 'high'
+       CASE WHEN without_own(requestParameters ->> 's3BucketOwner', account) <> '' THEN 'high'
             WHEN days >= 3 AND NOT is_person() THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
              count(DISTINCT date_trunc('day', eventTime)) OVER week AS days,

@@ -30,8 +30,8 @@ FROM (SELECT *,
       WHERE eventSource IN ('rds.amazonaws.com', 'redshift.amazonaws.com')
         AND eventName IN ('ModifyDBSnapshotAttribute', 'ModifyDBClusterSnapshotAttribute', 'AuthorizeSnapshotAccess')
         AND (array_any_match(json_texts(requestParameters, 'valuesToAdd'), v -> v = 'all')
-             OR regexp_like(replace(requestParameters ->> 'valuesToAdd', account, ''), '[0-9]{12}')
-             OR requestParameters ->> 'accountWithRestoreAccess' != account)
+             OR regexp_like(without_own(requestParameters ->> 'valuesToAdd', account), '[0-9]{12}')
+             OR without_own(requestParameters ->> 'accountWithRestoreAccess', account) <> '')
       WINDOW week AS (PARTITION BY account, CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN userIdentity.arn ELSE coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) END, is_person(), is_by_hand_or_script(), userIdentity.invokedBy, errorCode IS NULL, coalesce(requestParameters ->> 'valuesToAdd', requestParameters ->> 'accountWithRestoreAccess')
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%'

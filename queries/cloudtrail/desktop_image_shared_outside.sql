@@ -11,6 +11,6 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource IN ('workspaces.amazonaws.com', 'appstream.amazonaws.com')
   AND eventName IN ('UpdateWorkspaceImagePermission', 'UpdateImagePermissions')
-  AND coalesce(requestParameters ->> 'sharedAccountId', requestParameters ->> 'SharedAccountId') <> account
+  AND without_own(coalesce(requestParameters ->> 'sharedAccountId', requestParameters ->> 'SharedAccountId'), account) <> ''
   AND coalesce(requestParameters ->> 'allowCopyImage', 'true') = 'true'
   AND errorCode IS NULL

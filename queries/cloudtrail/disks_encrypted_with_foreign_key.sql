@@ -12,7 +12,7 @@ FROM cloudtrail
 WHERE eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com', 'docdb-elastic.amazonaws.com')
   AND eventName IN ('ModifyEbsDefaultKmsKeyId', 'CopySnapshot', 'CopyImage', 'CopyDBSnapshot', 'CopyDBClusterSnapshot', 'CopyClusterSnapshot')
   AND (eventName = 'ModifyEbsDefaultKmsKeyId'
-          AND regexp_like(replace(requestParameters, account, ''), ':[0-9]{12}:')
-       OR regexp_like(replace(requestParameters ->> 'kmsKeyId', account, ''), ':[0-9]{12}:'))
+          AND regexp_like(without_own(requestParameters, account), ':[0-9]{12}:')
+       OR regexp_like(without_own(requestParameters ->> 'kmsKeyId', account), ':[0-9]{12}:'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

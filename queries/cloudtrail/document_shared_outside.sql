@@ -13,4 +13,4 @@ WHERE eventSource = 'ssm.amazonaws.com'
   AND eventName = 'ModifyDocumentPermission'
   AND errorCode IS NULL
   AND (regexp_like(requestParameters ->> 'accountIdsToAdd', '(?i)^all$|"all"')
-       OR regexp_like(replace(requestParameters ->> 'accountIdsToAdd', account, ''), '[0-9]{12}'))
+       OR regexp_like(without_own(requestParameters ->> 'accountIdsToAdd', account), '[0-9]{12}'))

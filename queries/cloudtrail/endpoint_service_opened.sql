@@ -15,6 +15,6 @@ WHERE eventSource = 'ec2.amazonaws.com'
   AND (json_get_bool(requestParameters, 'ModifyVpcEndpointServiceConfigurationRequest', 'AcceptanceRequired') = false
           AND is_by_hand()
           AND NOT is_infrastructure_tool()
-       OR regexp_like(replace(requestParameters -> 'ModifyVpcEndpointServicePermissionsRequest' ->> 'AddAllowedPrincipals', account, ''), '[0-9]{12}|"\*"'))
+       OR regexp_like(without_own(requestParameters -> 'ModifyVpcEndpointServicePermissionsRequest' ->> 'AddAllowedPrincipals', account), '[0-9]{12}|"\*"'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -15,6 +15,6 @@ FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'
   AND eventName LIKE 'AddPermission%'
   AND errorCode IS NULL
-  AND (regexp_like(replace(requestParameters ->> 'principal', account, ''), '(^|::)[0-9]{12}')
-       OR requestParameters ->> 'sourceAccount' != account
-       OR regexp_like(replace(requestParameters ->> 'sourceArn', account, ''), ':[0-9]{12}:'))
+  AND (regexp_like(without_own(requestParameters ->> 'principal', account), '(^|::)[0-9]{12}')
+       OR without_own(requestParameters ->> 'sourceAccount', account) <> ''
+       OR regexp_like(without_own(requestParameters ->> 'sourceArn', account), ':[0-9]{12}:'))

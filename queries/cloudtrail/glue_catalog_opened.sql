@@ -8,8 +8,8 @@ SELECT 'arn:aws:glue:' || awsRegion || ':' || account || ':catalog' AS resource,
        requestParameters ->> 'policyInJson' AS policy,
        -- statements for the organization alone aside, is there one that lets in anybody, or another account?
        CASE WHEN regexp_like(requestParameters ->> 'policyInJson', '(?i)aws:PrincipalOrg[a-z]*"\s*:\s*(\[\s*)?"o-[a-z0-9]') AND NOT array_any_match(
-                coalesce(json_get_array(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'),
-                         make_array(json_get_json(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'))),
+                coalesce(json_get_array(without_own(requestParameters ->> 'policyInJson', account), 'Statement'),
+                         make_array(json_get_json(without_own(requestParameters ->> 'policyInJson', account), 'Statement'))),
                 s -> s ->> 'Effect' = 'Allow'
                      AND regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"|"[0-9]{12}"|:(iam|sts)::[0-9]{12}:')
                      AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:PrincipalOrg[a-z]*"\s*:\s*(\[\s*)?"o-[a-z0-9]')
@@ -20,8 +20,8 @@ SELECT 'arn:aws:glue:' || awsRegion || ':' || account || ':catalog' AS resource,
                      AND is_infrastructure_tool()) AND NOT regexp_like(requestParameters ->> 'policyInJson', '"[*]"|"NotPrincipal"') THEN 'medium'
             ELSE 'high' END AS severity,
        CASE WHEN regexp_like(requestParameters ->> 'policyInJson', '(?i)aws:PrincipalOrg[a-z]*"\s*:\s*(\[\s*)?"o-[a-z0-9]') AND NOT array_any_match(
-                coalesce(json_get_array(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'),
-                         make_array(json_get_json(replace(requestParameters ->> 'policyInJson', account, 'own'), 'Statement'))),
+                coalesce(json_get_array(without_own(requestParameters ->> 'policyInJson', account), 'Statement'),
+                         make_array(json_get_json(without_own(requestParameters ->> 'policyInJson', account), 'Statement'))),
                 s -> s ->> 'Effect' = 'Allow'
                      AND regexp_like(s ->> 'Principal', '^[*]$|"(AWS|[*])"\s*:\s*(\[[^\]]*)?"[*]"|"[0-9]{12}"|:(iam|sts)::[0-9]{12}:')
                      AND (NOT regexp_like(coalesce(s ->> 'Condition', ''), '(?i)aws:PrincipalOrg[a-z]*"\s*:\s*(\[\s*)?"o-[a-z0-9]')
@@ -33,4 +33,4 @@ WHERE eventSource = 'glue.amazonaws.com'
   AND errorCode IS NULL
   AND requestParameters ->> 'policyInJson' LIKE '%"Allow"%'
   AND (regexp_like(requestParameters ->> 'policyInJson', '"(Principal|AWS)"\s*:\s*(\[[^\]]*)?"\*"|"NotPrincipal"')
-    OR regexp_like(replace(requestParameters ->> 'policyInJson', account, ''), '"[0-9]{12}"|:(iam|sts)::[0-9]{12}:'))
+    OR regexp_like(without_own(requestParameters ->> 'policyInJson', account), '"[0-9]{12}"|:(iam|sts)::[0-9]{12}:'))

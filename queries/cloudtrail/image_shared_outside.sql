@@ -26,9 +26,9 @@ FROM (SELECT *,
       FROM cloudtrail
       WHERE eventSource = 'ec2.amazonaws.com'
         AND eventName = 'ModifyImageAttribute'
-        AND (regexp_like(replace(requestParameters -> 'launchPermission' ->> 'add', account, ''), '"all"|[0-9]{12}')
+        AND (regexp_like(without_own(requestParameters -> 'launchPermission' ->> 'add', account), '"all"|[0-9]{12}')
              OR requestParameters ->> 'operationType' = 'add'
-                AND regexp_like(replace(requestParameters, account, ''), '"(all|[0-9]{12})"'))
+                AND regexp_like(without_own(requestParameters, account), '"(all|[0-9]{12})"'))
       WINDOW week AS (PARTITION BY account, CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN userIdentity.arn ELSE coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) END, is_person(), is_by_hand_or_script(), userIdentity.invokedBy, errorCode IS NULL, coalesce(requestParameters -> 'launchPermission' ->> 'add', requestParameters)
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL OR errorCode LIKE '%AccessDenied%' OR errorCode LIKE '%Unauthorized%'

@@ -9,7 +9,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        array_transform(latest, v -> substr(v, 12)) AS resource,
-       CASE WHEN regexp_like(replace(requestParameters ->> 'granteePrincipal', account, ''), ':iam:::user/') THEN 'KMS key was granted to a user'
+       CASE WHEN regexp_like(without_own(requestParameters ->> 'granteePrincipal', account), ':iam:::user/') THEN 'KMS key was granted to a user'
             ELSE 'KMS key was granted to another account' END AS title,
        CASE WHEN days >= 3 THEN 'low' ELSE 'medium' END AS severity
 FROM (SELECT *,
@@ -20,7 +20,7 @@ FROM (SELECT *,
       WHERE eventSource = 'kms.amazonaws.com'
         AND eventName = 'CreateGrant'
         -- services and programs are granted keys as roles; who grants one to a user keeps it for that user, whatever policies say
-        AND regexp_like(replace(requestParameters ->> 'granteePrincipal', account, ''), '::[0-9]{12}:|^[0-9]{12}$|:iam:::user/')
+        AND regexp_like(without_own(requestParameters ->> 'granteePrincipal', account), '::[0-9]{12}:|^[0-9]{12}$|:iam:::user/')
       WINDOW week AS (PARTITION BY account, CASE WHEN userIdentity.sessionContext.sessionIssuer.arn LIKE '%AWSReservedSSO%' THEN userIdentity.arn ELSE coalesce(userIdentity.sessionContext.sessionIssuer.arn, userIdentity.arn) END, is_person(), is_by_hand_or_script(), errorCode IS NULL, requestParameters ->> 'granteePrincipal'
                       ORDER BY eventTime RANGE BETWEEN INTERVAL '7 days' PRECEDING AND CURRENT ROW))
 WHERE errorCode IS NULL

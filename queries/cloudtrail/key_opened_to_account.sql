@@ -14,8 +14,8 @@ WHERE eventSource = 'kms.amazonaws.com'
   AND eventName IN ('PutKeyPolicy', 'CreateKey', 'ReplicateKey')
   AND errorCode IS NULL
   AND array_any_match(
-        coalesce(json_get_array(replace(requestParameters ->> 'policy', account, ''), 'Statement'),
-                 make_array(json_get_json(replace(requestParameters ->> 'policy', account, ''), 'Statement'))),
+        coalesce(json_get_array(without_own(requestParameters ->> 'policy', account), 'Statement'),
+                 make_array(json_get_json(without_own(requestParameters ->> 'policy', account), 'Statement'))),
         s -> s ->> 'Effect' = 'Allow'
              AND (regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]|"A(RO|ID)A[0-9A-Z]{12,}"')
                   -- everybody, as long as it is that account

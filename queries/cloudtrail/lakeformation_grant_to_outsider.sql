@@ -18,5 +18,5 @@ FROM cloudtrail
 WHERE eventSource = 'lakeformation.amazonaws.com'
   AND eventName IN ('GrantPermissions', 'BatchGrantPermissions')
   AND errorCode IS NULL
-  AND (array_any_match(json_texts(replace(requestParameters, account, ''), 'principal', 'dataLakePrincipalIdentifier'), p -> p = 'EVERYONE' OR regexp_like(p, '^[0-9]{12}$|:[0-9]{12}:'))
-    OR array_any_match(json_texts(replace(requestParameters, account, ''), 'entries', 'principal', 'dataLakePrincipalIdentifier'), p -> p = 'EVERYONE' OR regexp_like(p, '^[0-9]{12}$|:[0-9]{12}:')))
+  AND (array_any_match(json_texts(without_own(requestParameters, account), 'principal', 'dataLakePrincipalIdentifier'), p -> p = 'EVERYONE' OR regexp_like(p, '^[0-9]{12}$|:[0-9]{12}:'))
+    OR array_any_match(json_texts(without_own(requestParameters, account), 'entries', 'principal', 'dataLakePrincipalIdentifier'), p -> p = 'EVERYONE' OR regexp_like(p, '^[0-9]{12}$|:[0-9]{12}:')))

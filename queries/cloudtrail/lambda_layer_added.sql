@@ -11,9 +11,9 @@ SELECT eventTime,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
        CASE WHEN is_by_hand()
                  -- a stack names the vendor's layer at each deployment
-                 OR regexp_like(replace(requestParameters ->> 'layers', account, ''), ':[0-9]{12}:layer:')
+                 OR regexp_like(without_own(requestParameters ->> 'layers', account), ':[0-9]{12}:layer:')
                     AND coalesce(userIdentity.invokedBy, '') <> 'cloudformation.amazonaws.com' THEN 'medium' ELSE 'low' END AS severity,
-       CASE WHEN regexp_like(replace(requestParameters ->> 'layers', account, ''), ':[0-9]{12}:layer:') THEN 'Layer of another account was added to a Lambda function'
+       CASE WHEN regexp_like(without_own(requestParameters ->> 'layers', account), ':[0-9]{12}:layer:') THEN 'Layer of another account was added to a Lambda function'
             ELSE 'Layer was added to a Lambda function' END AS title
 FROM cloudtrail
 WHERE eventSource = 'lambda.amazonaws.com'

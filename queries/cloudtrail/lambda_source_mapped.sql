@@ -8,7 +8,7 @@ SELECT eventTime,
        sourceIPAddress,
        userAgent,
        coalesce(responseElements ->> 'functionArn', requestParameters ->> 'functionName') AS resource,
-       CASE WHEN regexp_like(replace(requestParameters ->> 'eventSourceArn', account, ''), ':[0-9]{12}:') THEN 'medium'
+       CASE WHEN regexp_like(without_own(requestParameters ->> 'eventSourceArn', account), ':[0-9]{12}:') THEN 'medium'
             WHEN is_by_hand()
                  AND userIdentity.invokedBy IS NULL
                  AND NOT is_infrastructure_tool() THEN 'medium' ELSE 'low' END AS severity

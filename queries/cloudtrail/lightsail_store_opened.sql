@@ -17,7 +17,7 @@ WHERE eventSource = 'lightsail.amazonaws.com'
   AND eventName IN ('UpdateBucket', 'CreateBucketAccessKey', 'UpdateRelationalDatabase')
   AND (eventName = 'CreateBucketAccessKey'
        OR requestParameters -> 'accessRules' ->> 'getObject' = 'public'
-       OR regexp_like(replace(requestParameters ->> 'readonlyAccessAccounts', account, ''), '[0-9]{12}')
+       OR regexp_like(without_own(requestParameters ->> 'readonlyAccessAccounts', account), '[0-9]{12}')
        OR requestParameters ->> 'publiclyAccessible' = 'true'
        OR json_contains(requestParameters, 'masterUserPassword'))
   AND errorCode IS NULL

@@ -13,7 +13,7 @@ FROM cloudtrail
 WHERE eventSource = 'logs.amazonaws.com'
   AND eventName IN ('PutSubscriptionFilter', 'PutAccountPolicy', 'CreateExportTask')
   AND (eventName = 'CreateExportTask'
-       OR regexp_like(replace(requestParameters, account, ''), ':[0-9]{12}:'))
+       OR regexp_like(without_own(requestParameters, account), ':[0-9]{12}:'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

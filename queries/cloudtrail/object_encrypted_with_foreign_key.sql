@@ -12,6 +12,6 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutObject', 'CopyObject', 'CreateMultipartUpload')
-  AND regexp_like(replace(requestParameters ->> 'x-amz-server-side-encryption-aws-kms-key-id', account, ''), ':[0-9]{12}:')
+  AND regexp_like(without_own(requestParameters ->> 'x-amz-server-side-encryption-aws-kms-key-id', account), ':[0-9]{12}:')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

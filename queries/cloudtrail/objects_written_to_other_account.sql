@@ -13,7 +13,7 @@ SELECT userIdentity.arn AS who,
 FROM cloudtrail
 WHERE eventSource = 's3.amazonaws.com'
   AND eventName IN ('PutObject', 'CopyObject')
-  AND coalesce(resources[2].accountid, resources[1].accountid) <> userIdentity.accountId
+  AND without_own(coalesce(resources[2].accountid, resources[1].accountid), account) <> without_own(userIdentity.accountId, account)
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')

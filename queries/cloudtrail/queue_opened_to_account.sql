@@ -15,8 +15,8 @@ WHERE eventSource = 'sqs.amazonaws.com'
   AND eventName IN ('SetQueueAttributes', 'CreateQueue')
   AND errorCode IS NULL
   AND array_any_match(
-        coalesce(json_get_array(replace(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters -> 'attribute' ->> 'Policy'), account, ''), 'Statement'),
-                 make_array(json_get_json(replace(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters -> 'attribute' ->> 'Policy'), account, ''), 'Statement'))),
+        coalesce(json_get_array(without_own(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters -> 'attribute' ->> 'Policy'), account), 'Statement'),
+                 make_array(json_get_json(without_own(coalesce(requestParameters -> 'attributes' ->> 'Policy', requestParameters -> 'attribute' ->> 'Policy'), account), 'Statement'))),
         s -> s ->> 'Effect' = 'Allow'
              AND (regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]|"A(RO|ID)A[0-9A-Z]{12,}"')
                   -- everybody, as long as it is that account

@@ -54,12 +54,12 @@ WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-se
                     'PutBucketPolicy', 'PutProjectPolicy', 'PutAccessPointPolicyForObjectLambda', 'PutContactPolicy', 'AddProfilePermission', 'CreateResourcePolicy', 'UpdateResourcePolicy',
                     'PutAccessGrantsInstanceResourcePolicy')
   AND (array_any_match(
-         coalesce(json_get_array(replace(coalesce(nullif(requestParameters ->> 'policy', ''), requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
+         coalesce(json_get_array(without_own(coalesce(nullif(requestParameters ->> 'policy', ''), requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
-                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutAccessGrantsInstanceResourcePolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'),
-                  make_array(json_get_json(replace(coalesce(nullif(requestParameters ->> 'policy', ''), requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
+                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutAccessGrantsInstanceResourcePolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account), 'Statement'),
+                  make_array(json_get_json(without_own(coalesce(nullif(requestParameters ->> 'policy', ''), requestParameters ->> 'resourcePolicy', requestParameters ->> 'policyText', requestParameters ->> 'policyDocument',
                                          requestParameters ->> 'accessPolicy', requestParameters ->> 'bucketPolicy', requestParameters -> 'details' ->> 'policy',
-                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutAccessGrantsInstanceResourcePolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account, ''), 'Statement'))),
+                                         requestParameters ->> 'Policy', requestParameters -> 'PutAccessPointPolicyRequest' ->> 'Policy', requestParameters -> 'PutAccessGrantsInstanceResourcePolicyRequest' ->> 'Policy', requestParameters -> 'PutMultiRegionAccessPointPolicyRequest' -> 'Details' ->> 'Policy', requestParameters ->> 'deliveryDestinationPolicy'), account), 'Statement'))),
          s -> s ->> 'Effect' = 'Allow'
               AND (regexp_like(s ->> 'Principal', '(^|::|")[0-9]{12}([:"]|$)|(^|")A(RO|ID)A[0-9A-Z]{12,}("|$)')
                    -- everybody, as long as it is that account
@@ -70,7 +70,7 @@ WHERE eventSource IN ('kinesis.amazonaws.com', 'ssm.amazonaws.com', 'redshift-se
                       AND (NOT regexp_like(regexp_replace(coalesce(s ->> 'Condition', ''), '(?i)"(ForAllValues:[a-z]+|[a-z:]*IfExists|Null)"\s*:\s*[{][^{}]*[}]|"aws:PrincipalIsAWSService"\s*:\s*"?false|"aws:PrincipalType"|"aws:(source|principal|userid)[a-z]*"\s*:\s*(\[[^\]]*)?"([*?]+|o-[*]|arn:[^":]*:(iam|sts)::[*]:[^"]*|[0-9.]+/[0-7]|[0-9a-f]*::/[0-3])"', '', 'g'), '(?i)aws:(Source|Principal|userid)|s3:DataAccessPoint')
                            OR regexp_like(s ->> 'Condition', '(?i)"[a-z:]*Not(Equals|Like|IpAddress)|"(0\.0\.0\.0|::)/0"'))))
        -- the bus of events takes a principal in place of a policy
-       OR regexp_like(replace(requestParameters ->> 'principal', account, ''), '^([*]|[0-9]{12})$')
+       OR regexp_like(without_own(requestParameters ->> 'principal', account), '^([*]|[0-9]{12})$')
           AND NOT json_contains(requestParameters, 'condition'))
   -- those of ordinary buckets have rules of their own
   AND (eventName <> 'PutBucketPolicy' OR eventSource = 's3express.amazonaws.com')

@@ -14,5 +14,5 @@ FROM cloudtrail
 WHERE eventSource IN ('ram.amazonaws.com', 'globalaccelerator.amazonaws.com')
   AND eventName IN ('CreateResourceShare', 'AssociateResourceShare', 'CreateCrossAccountAttachment')
   AND errorCode IS NULL
-  AND regexp_like(replace(requestParameters ->> 'principals', account, ''), '(^|"|iam::)[0-9]{12}([":]|$)')
+  AND regexp_like(without_own(requestParameters ->> 'principals', account), '(^|"|iam::)[0-9]{12}([":]|$)')
   AND coalesce(requestParameters ->> 'allowExternalPrincipals', 'true') = 'true'

@@ -16,7 +16,7 @@ SELECT eventTime,
             -- what is rolled out to each account of an organization is told where the stack set is changed
             WHEN userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                  AND regexp_like(userIdentity.sessionContext.sessionIssuer.userName, '^(stacksets-exec-[0-9a-f]{16,}|AWSCloudFormationStackSetExecutionRole)$') THEN 'low'
-            WHEN regexp_like(regexp_replace(replace(requestParameters ->> 'assumeRolePolicyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}') THEN 'medium'
+            WHEN regexp_like(regexp_replace(without_own(requestParameters ->> 'assumeRolePolicyDocument', account), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}') THEN 'medium'
             -- a condition that only the stranger needs to know
             WHEN is_by_hand()
                  AND sessionCredentialFromConsole IS NOT TRUE
@@ -31,5 +31,5 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND errorCode IS NULL
   -- the own account and statements that deny are taken out; whom does the rest name?
   AND regexp_like(
-        regexp_replace(replace(requestParameters ->> 'assumeRolePolicyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'),
+        regexp_replace(without_own(requestParameters ->> 'assumeRolePolicyDocument', account), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'),
         '"AWS"\s*:\s*(\[[^\]]*)?"((arn:[a-z-]+:(iam|sts)::)?[0-9]{12}|A(RO|ID)A[0-9A-Z]{12,}")|"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"')

@@ -20,7 +20,7 @@ SELECT eventTime,
             WHEN (userIdentity.invokedBy = 'cloudformation.amazonaws.com'
                   OR NOT is_person() AND userIdentity.sessionContext.ec2RoleDelivery IS NULL
                      AND is_infrastructure_tool()) THEN 'medium'
-            WHEN regexp_like(regexp_replace(replace(requestParameters ->> 'policyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}') THEN 'high'
+            WHEN regexp_like(regexp_replace(without_own(requestParameters ->> 'policyDocument', account), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*("Effect"\s*:\s*"Deny"|"Condition"\s*:)([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"AWS"\s*:\s*(\[[^\]]*)?"(arn:[a-z-]+:(iam|sts)::)?[0-9]{12}') THEN 'high'
             ELSE 'medium' END AS severity,
        CASE WHEN regexp_like(regexp_replace(requestParameters ->> 'policyDocument', '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'), '"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"') THEN 'Role was opened to every AWS account'
             ELSE 'Role was opened to another account' END AS title
@@ -30,5 +30,5 @@ WHERE eventSource = 'iam.amazonaws.com'
   AND errorCode IS NULL
   -- the own account and statements that deny are taken out; whom does the rest name?
   AND regexp_like(
-        regexp_replace(replace(requestParameters ->> 'policyDocument', account, 'own'), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'),
+        regexp_replace(without_own(requestParameters ->> 'policyDocument', account), '[{]([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*"Effect"\s*:\s*"Deny"([^{}]|[{]([^{}]|[{]([^{}]|[{][^{}]*[}])*[}])*[}])*[}]', '', 'g'),
         '"AWS"\s*:\s*(\[[^\]]*)?"((arn:[a-z-]+:(iam|sts)::)?[0-9]{12}|A(RO|ID)A[0-9A-Z]{12,}")|"(AWS|Principal)"\s*:\s*(\[[^\]]*)?"\*"')

@@ -13,6 +13,6 @@ FROM cloudtrail
 WHERE eventSource = 'aoss.amazonaws.com'
   AND eventName IN ('CreateSecurityPolicy', 'UpdateSecurityPolicy', 'CreateAccessPolicy', 'UpdateAccessPolicy')
   AND (regexp_like(requestParameters ->> 'policy', '"AllowFromPublic"\s*:\s*true')
-       OR regexp_like(replace(requestParameters ->> 'policy', account, ''), '"arn:[a-z-]+:(iam|sts)::[0-9]{12}:'))
+       OR regexp_like(without_own(requestParameters ->> 'policy', account), '"arn:[a-z-]+:(iam|sts)::[0-9]{12}:'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

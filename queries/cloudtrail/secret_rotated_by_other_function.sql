@@ -13,7 +13,7 @@ FROM cloudtrail
 WHERE eventSource = 'secretsmanager.amazonaws.com'
   AND eventName = 'RotateSecret'
   AND requestParameters ->> 'rotationLambdaARN' IS NOT NULL
-  AND (regexp_like(replace(requestParameters ->> 'rotationLambdaARN', account, ''), ':[0-9]{12}:')
+  AND (regexp_like(without_own(requestParameters ->> 'rotationLambdaARN', account), ':[0-9]{12}:')
        OR NOT is_infrastructure_tool()
           AND is_by_hand_or_script())
   AND errorCode IS NULL

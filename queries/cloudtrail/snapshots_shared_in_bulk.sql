@@ -20,7 +20,7 @@ WHERE eventName IN ('ModifySnapshotAttribute', 'ModifyImageAttribute', 'ModifyDB
   AND eventSource IN ('ec2.amazonaws.com', 'rds.amazonaws.com')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
-  AND regexp_like(replace(coalesce(requestParameters -> 'createVolumePermission' ->> 'add', requestParameters -> 'launchPermission' ->> 'add', requestParameters ->> 'valuesToAdd'), account, ''),
+  AND regexp_like(without_own(coalesce(requestParameters -> 'createVolumePermission' ->> 'add', requestParameters -> 'launchPermission' ->> 'add', requestParameters ->> 'valuesToAdd'), account),
                   '[0-9]{12}|"all"')
 GROUP BY userIdentity.arn, account, hop(eventTime, INTERVAL '10 minutes', INTERVAL '30 minutes')
 HAVING count(DISTINCT coalesce(requestParameters ->> 'snapshotId', requestParameters ->> 'imageId', requestParameters ->> 'dBSnapshotIdentifier', requestParameters ->> 'dBClusterSnapshotIdentifier')) >= 5

@@ -6,7 +6,7 @@
 -- false_positives = "An account of the organization that holds the keys of all."
 SELECT eventTime,
        eventName,
-       regexp_match(replace(requestParameters, account, ''), 'arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:(?:key|alias)/[^"]+')[1] AS key,
+       regexp_match(without_own(requestParameters, account), 'arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:(?:key|alias)/[^"]+')[1] AS key,
        sourceIPAddress,
        userAgent,
        coalesce(requestParameters ->> 'tableName', requestParameters ->> 'secretId', requestParameters ->> 'queueUrl', requestParameters ->> 'topicArn', requestParameters ->> 'streamName', requestParameters ->> 'logGroupName', requestParameters ->> 'clusterIdentifier', requestParameters ->> 'dBInstanceIdentifier', requestParameters ->> 'dBClusterIdentifier', requestParameters ->> 'functionName', requestParameters ->> 'stateMachineArn', requestParameters ->> 'tableBucketARN', requestParameters ->> 'repositoryName', requestParameters ->> 'tokenVaultId', requestParameters ->> 'name') AS resource,
@@ -31,5 +31,5 @@ WHERE eventSource IN ('dynamodb.amazonaws.com', 'secretsmanager.amazonaws.com', 
                       's3tables.amazonaws.com', 'codecommit.amazonaws.com', 'bedrock-agentcore.amazonaws.com')
   AND eventName IN ('UpdateTable', 'UpdateSecret', 'SetQueueAttributes', 'SetTopicAttributes', 'StartStreamEncryption', 'AssociateKmsKey', 'ModifyCluster', 'RestoreDBInstanceFromDBSnapshot', 'RestoreDBClusterFromSnapshot', 'CreateFileSystem', 'UpdateFunctionConfiguration20150331v2', 'UpdateStateMachine', 'PutDataCatalogEncryptionSettings', 'CreateSecurityConfiguration',
                     'PutTableBucketEncryption', 'UpdateRepositoryEncryptionKey', 'SetTokenVaultCMK')
-  AND regexp_like(replace(requestParameters, account, ''), ':kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/')
+  AND regexp_like(without_own(requestParameters, account), ':kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/')
   AND errorCode IS NULL

@@ -19,8 +19,8 @@ WHERE eventSource IN ('backup.amazonaws.com', 'glacier.amazonaws.com', 'elasticf
   AND eventName IN ('PutBackupVaultAccessPolicy', 'SetVaultAccessPolicy', 'PutFileSystemPolicy', 'PutResourcePolicy', 'CreateTable')
   AND errorCode IS NULL
   AND array_any_match(
-        coalesce(json_get_array(replace(coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy'), account, ''), 'Statement'),
-                 make_array(json_get_json(replace(coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy'), account, ''), 'Statement'))),
+        coalesce(json_get_array(without_own(coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy'), account), 'Statement'),
+                 make_array(json_get_json(without_own(coalesce(requestParameters -> 'policy' ->> 'policy', requestParameters ->> 'policy', requestParameters ->> 'resourcePolicy'), account), 'Statement'))),
         s -> s ->> 'Effect' = 'Allow'
              AND (regexp_like(s ->> 'Principal', '(::|")[0-9]{12}[:"]|"A(RO|ID)A[0-9A-Z]{12,}"')
                   -- everybody, as long as it is that account

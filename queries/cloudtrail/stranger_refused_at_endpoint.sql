@@ -14,4 +14,4 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventType = 'AwsVpceEvent'
   AND errorCode = 'VpceAccessDenied'
-  AND userIdentity.accountId <> coalesce(vpcEndpointAccountId, account)
+  AND without_own(userIdentity.accountId, coalesce(vpcEndpointAccountId, account)) <> ''

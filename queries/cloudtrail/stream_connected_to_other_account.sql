@@ -32,6 +32,6 @@ WHERE eventSource IN ('sns.amazonaws.com', 'events.amazonaws.com', 'pipes.amazon
   AND eventName IN ('Subscribe', 'PutTargets', 'CreatePipe', 'UpdatePipe', 'CreateLink', 'CreatePortfolioShare', 'AuthorizeVpcEndpointAccess', 'CreateIntegration', 'CreateDistributionConfiguration', 'UpdateDistributionConfiguration', 'TransferCertificate', 'PutFunctionEventInvokeConfig',
                     'CreateSubscriber', 'UpdateSubscriber', 'PutAggregationAuthorization', 'CreateDataCatalog', 'UpdateDataCatalog', 'StartMessageMoveTask', 'CreateProvisioningTemplate', 'CreateAuthorizer', 'UpdateAuthorizer',
                     'CreateAccessPointForObjectLambda', 'PutAccessPointConfigurationForObjectLambda')
-  AND regexp_like(replace(requestParameters, account, ''), '(?i)"(endpoint|arn|target|source|destination|sinkIdentifier|targetArn|targetAwsAccount|accountId|account|principal|authorizedAccountId|(metadata-|record-)?function|functionArn|destinationArn|authorizerFunctionArn)"\s*:\s*"(arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:|[0-9]{12}")|"(userIds|targetAccountIds)"\s*:\s*\[\s*"[0-9]{12}"')
+  AND regexp_like(without_own(requestParameters, account), '(?i)"(endpoint|arn|target|source|destination|sinkIdentifier|targetArn|targetAwsAccount|accountId|account|principal|authorizedAccountId|(metadata-|record-)?function|functionArn|destinationArn|authorizerFunctionArn)"\s*:\s*"(arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:|[0-9]{12}")|"(userIds|targetAccountIds)"\s*:\s*\[\s*"[0-9]{12}"')
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -22,7 +22,7 @@ WHERE eventSource = 'cloudtrail.amazonaws.com'
        OR json_length(requestParameters, 'insightSelectors') = 0
        -- the console names the bucket at each change of the settings
        OR json_contains(requestParameters, 's3BucketName') AND sessionCredentialFromConsole IS NOT TRUE
-       OR regexp_like(replace(requestParameters ->> 'kmsKeyId', account, ''), ':[0-9]{12}:'))
+       OR regexp_like(without_own(requestParameters ->> 'kmsKeyId', account), ':[0-9]{12}:'))
   AND coalesce(userAgent, '') NOT LIKE '%Terraform%'
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

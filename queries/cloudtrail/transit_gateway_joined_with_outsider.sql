@@ -18,11 +18,11 @@ WHERE eventSource IN ('ec2.amazonaws.com', 'vpc-lattice.amazonaws.com')
   AND eventName IN ('CreateTransitGatewayPeeringAttachment', 'AcceptTransitGatewayVpcAttachment', 'AcceptTransitGatewayPeeringAttachment', 'ModifyTransitGateway', 'CreateNetworkInterfacePermission', 'CreateServiceNetworkVpcAssociation')
   AND (requestParameters -> 'ModifyTransitGatewayRequest' -> 'Options' ->> 'AutoAcceptSharedAttachments' = 'enable'
           AND NOT is_infrastructure_tool()
-       OR regexp_like(replace(requestParameters, account, ''), '"(PeerAccountId|awsAccountId)"\s*:\s*"?[0-9]{12}')
+       OR regexp_like(without_own(requestParameters, account), '"(PeerAccountId|awsAccountId)"\s*:\s*"?[0-9]{12}')
        -- an organization shares one with its accounts, whose deployments join it
-       OR regexp_like(replace(requestParameters ->> 'serviceNetworkIdentifier', account, ''), ':[0-9]{12}:')
+       OR regexp_like(without_own(requestParameters ->> 'serviceNetworkIdentifier', account), ':[0-9]{12}:')
           AND is_by_hand()
           AND NOT is_infrastructure_tool()
           AND userIdentity.invokedBy IS NULL
-       OR regexp_like(replace(responseElements, account, ''), '"(vpcOwnerId|ownerId)"\s*:\s*"[0-9]{12}"'))
+       OR regexp_like(without_own(responseElements, account), '"(vpcOwnerId|ownerId)"\s*:\s*"[0-9]{12}"'))
   AND errorCode IS NULL

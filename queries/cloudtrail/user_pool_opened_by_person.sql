@@ -29,7 +29,7 @@ WHERE eventSource = 'cognito-idp.amazonaws.com'
        -- the console sends it with every change of a pool
        OR requestParameters -> 'adminCreateUserConfig' ->> 'allowAdminCreateUserOnly' = 'false'
           AND sessionCredentialFromConsole IS NOT TRUE
-       OR regexp_like(replace(requestParameters ->> 'lambdaConfig', account, ''), ':lambda:[a-z0-9-]+:[0-9]{12}:')
+       OR regexp_like(without_own(requestParameters ->> 'lambdaConfig', account), ':lambda:[a-z0-9-]+:[0-9]{12}:')
        OR json_length(requestParameters, 'riskExceptionConfiguration', 'skippedIPRangeList') > 0
        OR eventName = 'AdminAddUserToGroup'
           AND regexp_like(requestParameters ->> 'groupName', '(?i)admin')
@@ -38,6 +38,6 @@ WHERE eventSource = 'cognito-idp.amazonaws.com'
   AND (is_by_hand()
           AND NOT is_infrastructure_tool()
        -- code of a stranger is nobody's work
-       OR regexp_like(replace(requestParameters ->> 'lambdaConfig', account, ''), ':lambda:[a-z0-9-]+:[0-9]{12}:'))
+       OR regexp_like(without_own(requestParameters ->> 'lambdaConfig', account), ':lambda:[a-z0-9-]+:[0-9]{12}:'))
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL

@@ -12,7 +12,7 @@ SELECT eventTime,
 FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'CreateVpcPeeringConnection'
-  AND requestParameters ->> 'peerOwnerId' <> account
+  AND without_own(requestParameters ->> 'peerOwnerId', account) <> ''
   AND errorCode IS NULL
   AND userIdentity.invokedBy IS NULL
   AND NOT is_infrastructure_tool()

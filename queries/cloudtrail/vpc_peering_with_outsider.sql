@@ -12,4 +12,4 @@ FROM cloudtrail
 WHERE eventSource = 'ec2.amazonaws.com'
   AND eventName = 'AcceptVpcPeeringConnection'
   AND errorCode IS NULL
-  AND json_get_str(responseElements, 'vpcPeeringConnection', 'requesterVpcInfo', 'ownerId') != account
+  AND without_own(json_get_str(responseElements, 'vpcPeeringConnection', 'requesterVpcInfo', 'ownerId'), account) <> ''

@@ -83,7 +83,7 @@ pub fn run(flags: &Backtest) -> Result<ExitCode, Failure> {
     let Chosen { rules: chosen, before } = chosen(flags, &config).or_usage()?;
 
     let archive = archived::folder(flags.archive.as_deref(), &config).or_usage()?;
-    let references = reference::read(&config.reference).or_usage()?;
+    let references = reference::read(&config.reference, &config.own_accounts).or_usage()?;
     // of all rules in force nobody asks for one by name
     for rule in chosen.iter().filter(|rule| flags.what.is_some() && references.lack_for(rule)) {
         let needs = rule.needs.as_deref().unwrap_or_default();

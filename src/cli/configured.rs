@@ -225,7 +225,7 @@ pub fn compile(rules: Option<&str>, config: &Config) -> anyhow::Result<Compiled>
     doubts.iter().for_each(|error| tracing::warn!("{}", rules::doubtful(error)));
     let (parsed, unread) = library::rules(&sources);
     refused.extend(unread);
-    let references = reference::read(&config.reference)?;
+    let references = reference::read(&config.reference, &config.own_accounts)?;
     let (detector, uncompiled) = Detector::as_needed(logs::TABLES, &references, parsed);
     refused.extend(uncompiled);
     let run: BTreeSet<&str> = detector.rules().map(|rule| rule.id.as_str()).collect();

@@ -205,7 +205,7 @@ fn detector(config: &Config) -> anyhow::Result<Detector> {
     let (parsed, unread) = library::rules(&sources);
     refused.extend(unread);
     let (per_row, over_windows): (Vec<_>, Vec<_>) = parsed.into_iter().partition(|rule| rule.fires == Fires::PerRow);
-    let references = reference::read(&config.reference)?;
+    let references = reference::read(&config.reference, &config.own_accounts)?;
     let (mut detector, uncompiled) = Detector::as_needed(logs::TABLES, &references, per_row);
     refused.extend(uncompiled);
     for error in &refused {

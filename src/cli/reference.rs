@@ -1,4 +1,4 @@
-//! The `[reference.NAME]` sections → the lists that rules ask.
+//! The `[reference.NAME]` sections, and `own_accounts` → the lists that rules ask.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -14,44 +14,64 @@ use ipnet::IpNet;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
+use crate::aws::Account;
 use crate::config::Reference;
 use crate::detect::reference::database::Database;
 use crate::detect::reference::keyed::{self, Keyed, Kind};
+use crate::detect::reference::own_accounts::OWN_ACCOUNTS;
 use crate::detect::reference::{List, References};
 
 /// Reads every list.
 ///
 /// # Errors
 /// When a file cannot be read, has no such column, or holds what is no network where networks are said to be; the error
-/// names file and line (of Parquet, row).
-pub fn read(sections: &BTreeMap<String, Reference>) -> Result<References> {
-    let lists = sections.iter().map(|(name, section)| Ok((name.clone(), list(section).with_context(|| of(name))?)));
+/// names file and line (of Parquet, row). When a section is called as the list of own accounts.
+pub fn read(sections: &BTreeMap<String, Reference>, own: &[Account]) -> Result<References> {
+    let lists = each(sections, own).map(|(name, list)| Ok((name, list?)));
     Ok(References::new(lists.collect::<Result<_>>()?))
 }
 
 /// The same while a run goes on: a list whose file cannot be read stays what it was, and so does one that holds the same.
-pub fn read_again(sections: &BTreeMap<String, Reference>, before: &References) -> (References, Vec<anyhow::Error>) {
+pub fn read_again(
+    sections: &BTreeMap<String, Reference>,
+    own: &[Account],
+    before: &References,
+) -> (References, Vec<anyhow::Error>) {
     let (mut lists, mut wrong) = (BTreeMap::new(), Vec::new());
-    for (name, section) in sections {
-        let known = before.list(name);
-        match list(section).with_context(|| of(name)) {
+    for (name, list) in each(sections, own) {
+        let known = before.list(&name);
+        match list {
             Ok(list) if known.is_some_and(|known| **known == list) => {}
             Ok(list) => {
-                lists.insert(name.clone(), Arc::new(list));
+                lists.insert(name, Arc::new(list));
                 continue;
             }
             Err(error) => wrong.push(error),
         }
-        lists.extend(known.map(|known| (name.clone(), Arc::clone(known))));
+        lists.extend(known.map(|known| (name, Arc::clone(known))));
     }
     (References::of(lists), wrong)
 }
 
-fn of(name: &str) -> String {
-    format!("in [reference.{name}]")
+/// Every list by its name, or what is wrong with it. Where there are no own accounts, there is no list of them.
+fn each(sections: &BTreeMap<String, Reference>, own: &[Account]) -> impl Iterator<Item = (String, Result<List>)> {
+    let of_section = |(name, section): (&String, &Reference)| {
+        (name.clone(), list(name, section).with_context(|| format!("in [reference.{name}]")))
+    };
+    let own = (!own.is_empty()).then(|| {
+        let accounts =
+            Keyed::of(Kind::Text, own.iter().map(Account::as_str)).expect("every text is one of a list of texts");
+        (OWN_ACCOUNTS.to_owned(), anyhow::Ok(List::Keyed(accounts)))
+    });
+    sections.iter().map(of_section).chain(own)
 }
 
-fn list(section: &Reference) -> Result<List> {
+fn list(name: &str, section: &Reference) -> Result<List> {
+    if name == OWN_ACCOUNTS {
+        bail!(
+            "the list of this name is that of the key `{OWN_ACCOUNTS}`: name the accounts there, and call this one otherwise"
+        );
+    }
     let path = &section.path;
     if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mmdb")) {
         let name = || path.display().to_string();
@@ -332,7 +352,7 @@ mod tests {
             let path = dir.path().join(name);
             fs::write(&path, text).unwrap();
             let config = format!("[reference.a]\npath = {:?}\ncolumn = '{column}'\n", path.display().to_string());
-            let references = read(&toml::from_str::<crate::config::Config>(&config).unwrap().reference).unwrap();
+            let references = read(&toml::from_str::<crate::config::Config>(&config).unwrap().reference, &[]).unwrap();
             references.list("a").unwrap().clone()
         };
         let check = |list: &List, key: &str, column: &str, expected: Option<&str>| {
@@ -374,12 +394,12 @@ mod tests {
         let values = |column: &str| values(&path, Some(column)).unwrap();
         assert_eq!(values("threat.ip"), [(1, "192.0.2.7".to_owned())]);
         assert_eq!(values("a.b/c"), [(1, "x".to_owned())]);
-        let error = format!("{:#}", read(&section("thread.ip")).unwrap_err());
+        let error = format!("{:#}", read(&section("thread.ip"), &[]).unwrap_err());
         assert!(error.ends_with("bad.ndjson: no line has `thread.ip`; the first has threat, a.b/c"), "{error}");
         // a file that lost the field while a run goes on takes nothing from the list
-        let known = read(&section("threat.ip")).unwrap();
+        let known = read(&section("threat.ip"), &[]).unwrap();
         write("{\"ip\": \"192.0.2.8\"}\n");
-        let (again, wrong) = read_again(&section("threat.ip"), &known);
+        let (again, wrong) = read_again(&section("threat.ip"), &[], &known);
         assert!(again.is_same(&known) && wrong.len() == 1, "{wrong:?}");
         for nothing in ["", "{\"threat\": {\"ip\": null}}\n"] {
             write(nothing);
@@ -420,6 +440,25 @@ mod tests {
     }
 
     #[test]
+    fn own_accounts_are_a_list_whose_name_no_other_has() {
+        let config = |text: &str| toml::from_str::<crate::config::Config>(text).unwrap();
+        let own = config("own_accounts = ['111122223333', '444455556666']\n");
+        let first = read(&own.reference, &own.own_accounts).unwrap();
+        let List::Keyed(rows) = first.named(OWN_ACCOUNTS).unwrap() else { unreachable!() };
+        assert!(rows.row("444455556666").is_some() && rows.row("777788889999").is_none());
+        let (again, wrong) = read_again(&own.reference, &own.own_accounts, &first);
+        assert!(again.is_same(&first) && wrong.is_empty());
+        let more = config("own_accounts = ['111122223333', '777788889999']\n");
+        let (again, _) = read_again(&more.reference, &more.own_accounts, &first);
+        assert!(!again.is_same(&first));
+        let (gone, _) = read_again(&own.reference, &[], &first);
+        assert!(gone.list(OWN_ACCOUNTS).is_none() && read(&own.reference, &[]).unwrap().list(OWN_ACCOUNTS).is_none());
+        let other = config("[reference.own_accounts]\npath = 'mine.txt'\n");
+        let error = format!("{:#}", read(&other.reference, &[]).unwrap_err());
+        assert!(error.contains("the list of this name is that of the key `own_accounts`"), "{error}");
+    }
+
+    #[test]
     fn a_database_is_read_and_what_is_none_is_named() {
         let dir = tempfile::tempdir().unwrap();
         let documentation = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/geo/documentation.mmdb");
@@ -427,10 +466,10 @@ mod tests {
         let section = |path: &Path, more: &str| {
             let text = format!("[reference.geo]\npath = {:?}\n{more}", path.display().to_string());
             let config: crate::config::Config = toml::from_str(&text).unwrap();
-            read(&config.reference)
+            read(&config.reference, &[])
         };
         let first = section(&documentation, "").unwrap();
-        let (again, wrong) = read_again(&BTreeMap::new(), &first);
+        let (again, wrong) = read_again(&BTreeMap::new(), &[], &first);
         assert!(again.list("geo").is_none() && wrong.is_empty());
         assert!(matches!(first.named("geo").unwrap(), List::Database(_)));
         let error = |path: &Path, more: &str| format!("{:#}", section(path, more).unwrap_err());
@@ -445,7 +484,7 @@ mod tests {
         fs::write(&path, "192.0.2.0/24\nnowhere\n").unwrap();
         let text = format!("[reference.bad]\npath = {:?}\nkind = 'network'\n", path.display().to_string());
         let config: crate::config::Config = toml::from_str(&text).unwrap();
-        let error = format!("{:#}", read(&config.reference).unwrap_err());
+        let error = format!("{:#}", read(&config.reference, &[]).unwrap_err());
         assert!(
             error.starts_with("in [reference.bad]: ") && error.contains("bad.txt:2: `nowhere` is neither"),
             "{error}"

@@ -128,7 +128,7 @@ pub struct More {
 
 #[derive(Args)]
 pub struct Settings {
-    /// Configuration file, for the placeholders of Sigma rules, the lists that rules ask, and canaries that no rule is of
+    /// Configuration file, for the placeholders of Sigma rules, the lists that rules ask, own accounts, and canaries that no rule is of
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -143,7 +143,8 @@ impl Settings {
     }
 
     pub fn references(&self) -> Result<References> {
-        reference::read(&self.read()?.reference)
+        let config = self.read()?;
+        reference::read(&config.reference, &config.own_accounts)
     }
 }
 

@@ -68,7 +68,7 @@ pub fn run(flags: &Sql) -> Result<ExitCode, Failure> {
     let config = flags.config.as_deref().map(Config::read).transpose().or_usage()?.unwrap_or_default();
     let limit = flags.memory.or(config.limits.memory).unwrap_or_else(Memory::half_of_machine);
     let room = room::within(limit).or_usage()?;
-    let references = reference::read(&config.reference).or_usage()?;
+    let references = reference::read(&config.reference, &config.own_accounts).or_usage()?;
     let archive = archived::folder(flags.archive.as_deref(), &config).or_usage()?;
     let session = sql::session_with(&archive, &references, room.clone()).or_usage()?;
     let mut workers = Builder::new_multi_thread();

@@ -141,7 +141,7 @@ impl Watch {
                 (self.config.clone(), suppressions, canaries)
             }
         };
-        let (references, unread) = reference::read_again(&config.reference, &self.references);
+        let (references, unread) = reference::read_again(&config.reference, &config.own_accounts, &self.references);
         refused.extend(unread.iter().map(one_line));
         let found = found(config.rules.as_deref(), &config);
         match &found {
@@ -207,8 +207,8 @@ impl Watch {
         let read = self.flags.reread()?;
         if self.waits(&read) {
             tracing::warn!(
-                "an edit of the configuration waits for the next start: a run that goes on takes up `rules`, [sigma], [reference], \
-                 [quarantine], [[suppress]], [[canary]] and [[assets]] alone"
+                "an edit of the configuration waits for the next start: a run that goes on takes up `rules`, `own_accounts`, [sigma], \
+                 [reference], [quarantine], [[suppress]], [[canary]] and [[assets]] alone"
             );
         }
         let config = Config { archive: self.config.archive.clone(), ..read };

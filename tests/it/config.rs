@@ -108,6 +108,8 @@ fn the_schema_judges_as_the_program_does() {
         ("[aws]\nassume_role = { arm = 'a' }\n".to_owned(), false),
         ("[sigma.placeholders]\nadmins = 'a'\n".to_owned(), false),
         ("from = 'logs'\n".to_owned(), false),
+        ("own_accounts = ['111122223333']\n".to_owned(), true),
+        ("own_accounts = [111122223333]\n".to_owned(), false),
     ];
     let script = "import json, sys, tomllib, jsonschema
 schema = json.load(open(sys.argv[1]))

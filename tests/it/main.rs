@@ -28,6 +28,7 @@ mod leases;
 mod memory;
 mod moto;
 mod out_fake;
+mod own_accounts;
 mod permissions;
 mod pipeline;
 mod pipes;

@@ -108,6 +108,7 @@ fn take_up(config: &mut Config, flags: &Common) {
             (config.suppress, config.canary, config.assets) = (now.suppress, now.canary, now.assets);
             config.quarantine = now.quarantine;
             (config.rules, config.reference, config.sigma) = (now.rules, now.reference, now.sigma);
+            config.own_accounts = now.own_accounts;
         }
         Err(error) => tracing::warn!(error = format!("{error:#}"), "the configuration stays as it was"),
     }
@@ -344,10 +345,10 @@ mod tests {
         let mut begun_again = |text: &str| {
             std::fs::write(&file, text).unwrap();
             take_up(&mut config, &flags);
-            (config.rules.clone().unwrap(), config.assets.len())
+            (config.rules.clone().unwrap(), config.assets.len(), config.own_accounts.len())
         };
-        let edited = "rules = 'after'\n[[assets]]\npattern = 'arn:aws:s3:::x'\nworth = 'production'\n";
-        assert_eq!(begun_again(edited), ("after".to_owned(), 1));
-        assert_eq!(begun_again("rules = 1"), ("after".to_owned(), 1));
+        let edited = "rules = 'after'\nown_accounts = ['111122223333']\n[[assets]]\npattern = 'arn:aws:s3:::x'\nworth = 'production'\n";
+        assert_eq!(begun_again(edited), ("after".to_owned(), 1, 1));
+        assert_eq!(begun_again("rules = 1"), ("after".to_owned(), 1, 1));
     }
 }

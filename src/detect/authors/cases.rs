@@ -177,7 +177,7 @@ pub fn test(tables: &[&'static Table], references: &References, sources: &[Sourc
         refused.extend(not_compiled);
         together.push((detector, Compiler::new(tables, references)));
     };
-    add(references, rules);
+    add(&references.for_cases(), rules);
     needy.into_iter().for_each(|rule| add(&references.for_cases_of(&rule), vec![rule]));
     let mut report = Report { rules: sources.len(), refused, ..Report::default() };
     for source in sources {

@@ -12,14 +12,14 @@ use datafusion::logical_expr::{
 
 use super::database::Path;
 use super::keyed::Keyed;
-use super::{List, References};
+use super::{List, References, own_accounts};
 use crate::detect::functions::addresses::{check_text, read_address};
 
-/// The functions over what a user brings: `in_reference` and `from_reference`.
-pub fn functions(references: &References) -> [Arc<ScalarUDF>; 2] {
+/// The functions over what a user brings: `in_reference`, `from_reference` and `without_own`.
+pub fn functions(references: &References) -> [Arc<ScalarUDF>; 3] {
     let signature = Signature::any(3, Volatility::Immutable);
     let from_reference = ScalarUDF::new_from_impl(FromReference { signature, references: references.clone() });
-    [super::function(references), Arc::new(from_reference)]
+    [super::function(references), Arc::new(from_reference), own_accounts::function(references)]
 }
 
 /// Null where the list or the database has no row for the value, or that row has no such column or path.

@@ -4,6 +4,7 @@ pub mod database;
 pub mod keyed;
 pub mod from_reference;
 pub mod lookup;
+pub mod own_accounts;
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -16,7 +17,8 @@ use datafusion::logical_expr::{
 };
 
 use self::database::Database;
-use self::keyed::Keyed;
+use self::keyed::{Keyed, Kind};
+use self::own_accounts::OWN_ACCOUNTS;
 use super::functions::addresses::{check_text, judge_texts, read_address};
 use crate::rule::Rule;
 
@@ -91,12 +93,18 @@ impl References {
         References::of(lists)
     }
 
-    /// These with, under the name that a rule needs, a database of made-up places of the addresses that are for documentation: the cases
+    /// These with one made-up account for the user's own: the cases of rules hold with it, whichever a user has.
+    pub fn for_cases(&self) -> References {
+        let own = Keyed::of(Kind::Text, [own_accounts::OF_CASES]).expect("every text is one of a list of texts");
+        References::new([(OWN_ACCOUNTS.to_owned(), List::Keyed(own))].into()).and_those_of(self)
+    }
+
+    /// The same and, under the name that a rule needs, a database of made-up places of the addresses that are for documentation: the cases
     /// of a rule hold with it, whichever database a user has.
     pub fn for_cases_of(&self, rule: &Rule) -> References {
-        let Some(name) = &rule.needs else { return self.clone() };
+        let Some(name) = &rule.needs else { return self.for_cases() };
         let documentation = Database::new(DOCUMENTATION.to_vec()).expect("the file is one: a test reads it");
-        References::new([(name.clone(), List::Database(documentation))].into()).and_those_of(self)
+        References::new([(name.clone(), List::Database(documentation))].into()).and_those_of(&self.for_cases())
     }
 
     /// Whether a rule waits for what is not here.
@@ -176,7 +184,6 @@ mod tests {
 
     use super::*;
     use crate::detect::Detector;
-    use crate::detect::reference::keyed::Kind;
     use crate::detect::tests::{batch, changed, event, rule};
     use crate::logs;
 
